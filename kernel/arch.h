@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// The machine, as the portable core sees it.  Everything in kernel/ outside
+// kernel/arch speaks to the machine through this header alone; it has three
+// implementations: arch/x86_64 (the product), arch/host (the kernel as a library
+// in a test process) and, later, arch/wasm.
+//
+// Ring-0 rules that both sides keep:
+//  1. The core never blocks and never waits.  Each upcall (kernel/upcall.h) runs to
+//     its end on the CPU's one kernel stack with interrupts off.
+//  2. arch takes the big kernel lock before an upcall and drops it after it has
+//     switched to the thread that the upcall returned, so the core is always alone.
+//  3. The core never dereferences a user address.  It reaches user memory through
+//     frames (arch_frame_pointer).
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gen/status.h>
+
+typedef uint64_t paddr_t; // physical address, in bytes
+
+constexpr uint64_t PAGE_BYTES = 4096;
+
+// ---- Physical memory -----------------------------------------------------------
+
+// The kernel's pointer to a physical address in RAM.  Valid for ever; addresses that
+// follow each other have pointers that do.
+[[nodiscard]] void *arch_frame_pointer(paddr_t address);
+
+// Where the physical addresses end that this machine's page tables may name: a power of
+// two, at most 2^52.
+[[nodiscard]] paddr_t arch_physical_end(void);
+
+// ---- Address spaces ------------------------------------------------------------
+
+enum page_access : uint8_t { // never writable and executable
+    PAGE_NONE,               // present in the core's books, no access
+    PAGE_READ,
+    PAGE_READ_WRITE,
+    PAGE_READ_EXECUTE,
+};
+
+enum page_cache : uint8_t {
+    PAGE_CACHED,
+    PAGE_UNCACHED, // device registers
+};
+
+// The hardware side of one address space: the root of its page tables.
+struct arch_space {
+    paddr_t root;
+};
+
+// A page-table frame comes from and goes back to these two, which the core
+// provides; `cookie` is what the caller passed to the arch call.
+// Returns 0 without memory.  The frame is zeroed.
+[[nodiscard]] paddr_t mm_table_frame_get(void *cookie);
+void mm_table_frame_put(void *cookie, paddr_t frame);
+
+// Makes an empty user half.  STATUS_OVERLOADED without memory.
+[[nodiscard]] enum status arch_space_init(struct arch_space *space, void *cookie);
+
+// Gives all table frames back.  No user page is mapped any more.  The space may be the
+// one that is loaded on this CPU: then the kernel's own tables are loaded first.
+void arch_space_fini(struct arch_space *space, void *cookie);
+
+// Allocates every table that mapping any page of [address, address + length) needs,
+// so that arch_space_map within it can't fail.  STATUS_OVERLOADED without memory;
+// tables made so far stay and are given back by fini.
+[[nodiscard]] enum status arch_space_prepare(struct arch_space *space, void *cookie,
+                                             uint64_t address, uint64_t length_bytes);
+
+// Maps one page, replacing what was there.  The tables have been prepared.
+void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
+                    enum page_access access, enum page_cache cache);
+
+// Unmaps one page and returns the frame that was there, or 0.  No CPU can reach
+// the frame through this space after the next arch_space_flush.
+paddr_t arch_space_unmap(struct arch_space *space, uint64_t address);
+
+// Looks one page up; 0 when nothing is mapped.  PAGE_NONE pages are found.
+[[nodiscard]] paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
+                                        enum page_access *out_access);
+
+// Makes earlier unmaps and narrowings of a range take effect on every CPU.
+void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes);
+
+constexpr uint64_t USER_ADDRESS_MIN = 0x10000;
+constexpr uint64_t USER_ADDRESS_END = 0x7ffffffff000;
+
+// ---- Threads -------------------------------------------------------------------
+
+constexpr uint64_t ARCH_THREAD_WORDS = 24;
+
+// The saved user state of a thread that isn't running.  Embedded in struct thread as
+// its first member.  Layout private to arch (kernel/arch/*/thread.h).
+struct arch_thread {
+    uint64_t words[ARCH_THREAD_WORDS];
+    void *fpu; // arch_fpu_bytes() of storage, 64-byte aligned; the core allocates it
+    const struct arch_space *space; // the address space it runs in
+    uint8_t kind;                   // private to arch
+};
+
+// Size of the FPU save area of one thread, in bytes; a multiple of 64.
+[[nodiscard]] size_t arch_fpu_bytes(void);
+
+// Prepares the first entry to user mode: registers as given, all others zero.  `fpu` and
+// `space` have been set.
+void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack_pointer,
+                      uint64_t rdi, uint64_t rsi, uint64_t rdx);
+
+// Frees what arch keeps of a thread that ends, and forgets it if its state is loaded on
+// this CPU: an upcall may end the very thread that entered the kernel, and the storage is
+// gone when the upcall returns.
+void arch_thread_fini(struct arch_thread *thread);
+
+// Sets what the cap_enter that the thread waits in will return.
+void arch_thread_set_result(struct arch_thread *thread, int64_t result);
+
+// User instruction and stack pointers at the last entry to the kernel.
+[[nodiscard]] uint64_t arch_thread_instruction_pointer(const struct arch_thread *thread);
+[[nodiscard]] uint64_t arch_thread_stack_pointer(const struct arch_thread *thread);
+
+// ---- Time ----------------------------------------------------------------------
+
+// Nanoseconds since boot; monotonic.
+[[nodiscard]] uint64_t arch_now_ns(void);
+
+// Asks for one kernel_timer upcall on this CPU at or soon after a time;
+// UINT64_MAX for none.  Replaces the earlier request.
+void arch_timer_set(uint64_t deadline_ns);
+
+// ---- Devices -------------------------------------------------------------------
+
+constexpr uint32_t ARCH_IRQ_COUNT_MAX = 64;
+
+[[nodiscard]] uint32_t arch_irq_count(void);
+// Routes a line to this CPU, masked.  The upcall is kernel_irq(line); arch masks the
+// line before the upcall and acknowledges the interrupt controller itself.
+void arch_irq_setup(uint32_t line, bool level_triggered);
+void arch_irq_unmask(uint32_t line);
+void arch_irq_mask(uint32_t line);
+
+[[nodiscard]] uint32_t arch_port_read(uint16_t port, unsigned width_bytes);
+void arch_port_write(uint16_t port, unsigned width_bytes, uint32_t value);
+
+// Writes to the emergency console; waits for its FIFO.
+void arch_console_write(const void *data, size_t size);
+
+// Fills a seed with the best entropy of the machine; never fails, may be weak on a
+// machine without a generator.
+void arch_entropy(uint8_t seed[32]);
+
+// ---- This CPU ------------------------------------------------------------------
+
+struct cpu; // kernel/sched/cpu.h
+[[nodiscard]] struct cpu *arch_cpu(void);
+
+// Whether the process of the thread that runs next may read the time-stamp counter.
+void arch_set_tsc_allowed(bool allowed);
+
+// Prints registers and a symbolised backtrace and stops the machine.
+// kernel/debug/panic.h has the macro to call.
+[[noreturn]] void arch_panic_stop(void);
+
+// Prints the backtrace of the caller, symbolised, to the emergency console.
+void arch_backtrace(void);

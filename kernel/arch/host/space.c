@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// Address spaces of host tests: page tables in the machine's RAM.
+//
+// Four levels of 512 entries, as x86_64 has them, so that a space costs a budget exactly
+// as many table frames as on the product.  Nothing walks them but this file; what a real
+// machine would do with them on an access, harness.c does in software.
+//
+// Invariant: an entry is 0 or has ENTRY_USED.  Tables are never freed before
+// arch_space_fini.
+#include <kernel/arch/host/machine.h>
+
+#include <kernel/debug/panic.h>
+
+constexpr unsigned LEVELS = 4;
+constexpr unsigned LEVEL_BITS = 9;
+constexpr unsigned PAGE_BITS = 12;
+constexpr unsigned TABLE_ENTRIES = 1u << LEVEL_BITS;
+
+constexpr uint64_t ENTRY_USED = 1;
+constexpr unsigned ENTRY_ACCESS_SHIFT = 1; // two bits of enum page_access
+constexpr uint64_t ENTRY_ACCESS_MASK = 3;
+constexpr uint64_t ENTRY_UNCACHED = 8;
+constexpr uint64_t ENTRY_FRAME_MASK = ~(PAGE_BYTES - 1);
+
+uint64_t host_flush_count, host_flush_pages, host_map_count;
+
+static uint64_t *table_at(paddr_t table)
+{
+    return arch_frame_pointer(table);
+}
+
+// The index into a table of `level`, 1 for the tables that hold pages.
+static unsigned index_at(uint64_t address, unsigned level)
+{
+    return (unsigned)(address >> (PAGE_BITS + (level - 1) * LEVEL_BITS)) % TABLE_ENTRIES;
+}
+
+static void check_range(uint64_t address, uint64_t length_bytes)
+{
+    ASSERT(address % PAGE_BYTES == 0 && length_bytes % PAGE_BYTES == 0);
+    ASSERT(address >= USER_ADDRESS_MIN && address <= USER_ADDRESS_END);
+    ASSERT(length_bytes <= USER_ADDRESS_END - address);
+}
+
+// The entry of a page; nullptr where a table is missing.
+static uint64_t *entry_of(const struct arch_space *space, uint64_t address)
+{
+    uint64_t *entry = &table_at(space->root)[index_at(address, LEVELS)];
+    for (unsigned level = LEVELS - 1; level >= 1; level--) {
+        if (*entry == 0)
+            return nullptr;
+        entry = &table_at(*entry & ENTRY_FRAME_MASK)[index_at(address, level)];
+    }
+    return entry;
+}
+
+enum status arch_space_init(struct arch_space *space, void *cookie)
+{
+    paddr_t root = mm_table_frame_get(cookie);
+    if (root == 0)
+        return STATUS_OVERLOADED;
+    space->root = root;
+    return STATUS_OK;
+}
+
+static void free_tables(paddr_t table, unsigned level, void *cookie)
+{
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        uint64_t entry = table_at(table)[i];
+        if (entry == 0)
+            continue;
+        ASSERT(level > 1); // no page is mapped any more
+        free_tables(entry & ENTRY_FRAME_MASK, level - 1, cookie);
+    }
+    mm_table_frame_put(cookie, table);
+}
+
+void arch_space_fini(struct arch_space *space, void *cookie)
+{
+    free_tables(space->root, LEVELS, cookie);
+    space->root = 0;
+}
+
+// Makes the tables on the way to one page.
+static enum status prepare_page(struct arch_space *space, void *cookie, uint64_t address)
+{
+    uint64_t *entry = &table_at(space->root)[index_at(address, LEVELS)];
+    for (unsigned level = LEVELS - 1; level >= 1; level--) {
+        if (*entry == 0) {
+            paddr_t table = mm_table_frame_get(cookie);
+            if (table == 0)
+                return STATUS_OVERLOADED;
+            *entry = table | ENTRY_USED;
+        }
+        entry = &table_at(*entry & ENTRY_FRAME_MASK)[index_at(address, level)];
+    }
+    return STATUS_OK;
+}
+
+enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t address,
+                               uint64_t length_bytes)
+{
+    check_range(address, length_bytes);
+    constexpr uint64_t table_span = PAGE_BYTES << LEVEL_BITS; // of one last-level table
+    uint64_t end = address + length_bytes;
+    while (address < end) {
+        enum status status = prepare_page(space, cookie, address);
+        if (status != STATUS_OK)
+            return status;
+        address = (address / table_span + 1) * table_span;
+    }
+    return STATUS_OK;
+}
+
+void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
+                    enum page_access access, enum page_cache cache)
+{
+    check_range(address, PAGE_BYTES);
+    ASSERT(frame != 0 && frame % PAGE_BYTES == 0);
+    uint64_t *entry = entry_of(space, address);
+    ASSERT(entry != nullptr); // prepared
+    *entry = frame | (uint64_t)access << ENTRY_ACCESS_SHIFT |
+             (cache == PAGE_UNCACHED ? ENTRY_UNCACHED : 0) | ENTRY_USED;
+    host_map_count++;
+}
+
+paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
+{
+    check_range(address, PAGE_BYTES);
+    uint64_t *entry = entry_of(space, address);
+    if (entry == nullptr || *entry == 0)
+        return 0;
+    paddr_t frame = *entry & ENTRY_FRAME_MASK;
+    *entry = 0;
+    return frame;
+}
+
+paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
+                          enum page_access *out_access)
+{
+    if (address >= USER_ADDRESS_END)
+        return 0;
+    const uint64_t *entry = entry_of(space, address);
+    if (entry == nullptr || *entry == 0)
+        return 0;
+    *out_access = (enum page_access)(*entry >> ENTRY_ACCESS_SHIFT & ENTRY_ACCESS_MASK);
+    return *entry & ENTRY_FRAME_MASK;
+}
+
+void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
+{
+    ASSERT(space->root != 0);
+    check_range(address, length_bytes);
+    host_flush_count++;
+    host_flush_pages += length_bytes / PAGE_BYTES;
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+// User address spaces: four levels of tables, 4 KiB pages.
+//
+// Invariants:
+//  1. Entries of the user half that are present have the user bit on every level but
+//     the last, where a page without access (PAGE_NONE) lacks it.  So such a page is
+//     found by lookup and refused by the CPU, and isn't an L1TF target as an entry that
+//     isn't present would be.
+//  2. User pages are never global: writing CR3 forgets them all.
+//  3. Tables are freed only by arch_space_fini.
+//
+// Reference: Intel SDM volume 3, chapter 4.
+#include <kernel/arch.h>
+
+#include <kernel/arch/x86_64/kernel_map.h>
+#include <kernel/arch/x86_64/percpu.h>
+#include <kernel/arch/x86_64/x86.h>
+#include <kernel/debug/panic.h>
+
+constexpr unsigned LEVELS = 4; // 4: the root; 1: the table of pages
+constexpr unsigned INDEX_BITS = 9;
+constexpr uint64_t PAGE_SHIFT = 12;
+constexpr uint64_t TABLE_FLAGS = PTE_PRESENT | PTE_WRITE | PTE_USER;
+
+// From here on it is cheaper to forget the whole TLB than page after page.
+constexpr uint64_t FLUSH_PAGES_MAX = 32;
+
+void *arch_frame_pointer(paddr_t address)
+{
+    return (void *)(DIRECT_MAP_BASE + address);
+}
+
+paddr_t arch_physical_end(void)
+{
+    constexpr uint32_t leaf_sizes = 0x80000008; // Intel SDM volume 3, section 4.1.4
+    unsigned bits = 36;
+    if (cpuid_read(0x80000000, 0).eax >= leaf_sizes)
+        bits = cpuid_read(leaf_sizes, 0).eax & 0xff;
+    return (paddr_t)1 << (bits < 52 ? bits : 52);
+}
+
+static unsigned index_at(uint64_t address, unsigned level)
+{
+    return (unsigned)(address >> (PAGE_SHIFT + INDEX_BITS * (level - 1))) % TABLE_ENTRIES;
+}
+
+// The bytes that one entry of a level spans.
+static uint64_t span_of(unsigned level)
+{
+    return PAGE_BYTES << (INDEX_BITS * (level - 1));
+}
+
+// The entry of an address's page; nullptr without its tables.
+static uint64_t *find_entry(const struct arch_space *space, uint64_t address)
+{
+    uint64_t *table = table_pointer(space->root);
+    for (unsigned level = LEVELS; level > 1; level--) {
+        uint64_t entry = table[index_at(address, level)];
+        if (!(entry & PTE_PRESENT))
+            return nullptr;
+        table = table_pointer(entry & PTE_ADDRESS);
+    }
+    return &table[index_at(address, 1)];
+}
+
+static uint64_t entry_for(paddr_t frame, enum page_access access, enum page_cache cache)
+{
+    uint64_t entry = frame | PTE_PRESENT;
+    if (access != PAGE_NONE)
+        entry |= PTE_USER;
+    if (access == PAGE_READ_WRITE)
+        entry |= PTE_WRITE;
+    if (access != PAGE_READ_EXECUTE)
+        entry |= PTE_NO_EXECUTE;
+    if (cache == PAGE_UNCACHED)
+        entry |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
+    return entry;
+}
+
+static enum page_access access_of(uint64_t entry)
+{
+    if (!(entry & PTE_USER))
+        return PAGE_NONE;
+    if (entry & PTE_WRITE)
+        return PAGE_READ_WRITE;
+    return entry & PTE_NO_EXECUTE ? PAGE_READ : PAGE_READ_EXECUTE;
+}
+
+static bool is_user_page(uint64_t address)
+{
+    return address % PAGE_BYTES == 0 && address < USER_ADDRESS_END;
+}
+
+enum status arch_space_init(struct arch_space *space, void *cookie)
+{
+    paddr_t root = mm_table_frame_get(cookie);
+    if (root == 0)
+        return STATUS_OVERLOADED;
+    uint64_t *entries = table_pointer(root);
+    for (unsigned i = KERNEL_HALF_FIRST; i < TABLE_ENTRIES; i++)
+        entries[i] = kernel_root[i];
+    space->root = root;
+    return STATUS_OK;
+}
+
+// Gives back the tables below one; recursion is as deep as there are levels.  A table is
+// mostly empty, so its entries are looked at eight at a time.
+static void free_tables(paddr_t table, unsigned level, unsigned entry_count, void *cookie)
+{
+    const uint64_t *entries = table_pointer(table);
+    for (unsigned i = 0; i < entry_count && level > 1; i += 8) {
+        const uint64_t *eight = &entries[i];
+        if (((eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] | eight[6] |
+              eight[7]) &
+             PTE_PRESENT) == 0)
+            continue;
+        for (unsigned at = 0; at < 8; at++)
+            if (eight[at] & PTE_PRESENT)
+                free_tables(eight[at] & PTE_ADDRESS, level - 1, TABLE_ENTRIES, cookie);
+    }
+    mm_table_frame_put(cookie, table);
+}
+static_assert(TABLE_ENTRIES % 8 == 0 && KERNEL_HALF_FIRST % 8 == 0);
+
+void arch_space_fini(struct arch_space *space, void *cookie)
+{
+    struct percpu *cpu = percpu();
+    if (cpu->cr3 == space->root) {
+        cpu->cr3 = kernel_root_physical();
+        cr3_write(cpu->cr3);
+    }
+    free_tables(space->root, LEVELS, KERNEL_HALF_FIRST, cookie);
+    space->root = 0;
+}
+
+// Makes the tables down to one address's page.
+static bool prepare_one(struct arch_space *space, void *cookie, uint64_t address)
+{
+    uint64_t *table = table_pointer(space->root);
+    for (unsigned level = LEVELS; level > 1; level--) {
+        uint64_t *entry = &table[index_at(address, level)];
+        if (!(*entry & PTE_PRESENT)) {
+            paddr_t frame = mm_table_frame_get(cookie);
+            if (frame == 0)
+                return false;
+            *entry = frame | TABLE_FLAGS;
+        }
+        table = table_pointer(*entry & PTE_ADDRESS);
+    }
+    return true;
+}
+
+enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t address,
+                               uint64_t length_bytes)
+{
+    ASSERT(is_user_page(address) && length_bytes <= USER_ADDRESS_END - address);
+    // One page of each lowest table is enough.
+    uint64_t span = span_of(2);
+    for (uint64_t at = address & ~(span - 1); at < address + length_bytes; at += span)
+        if (!prepare_one(space, cookie, at))
+            return STATUS_OVERLOADED;
+    return STATUS_OK;
+}
+
+void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
+                    enum page_access access, enum page_cache cache)
+{
+    ASSERT(is_user_page(address) && (frame & ~PTE_ADDRESS) == 0);
+    uint64_t *entry = find_entry(space, address);
+    ASSERT(entry != nullptr);
+    *entry = entry_for(frame, access, cache);
+}
+
+paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
+{
+    ASSERT(is_user_page(address));
+    uint64_t *entry = find_entry(space, address);
+    if (entry == nullptr || !(*entry & PTE_PRESENT))
+        return 0;
+    paddr_t frame = *entry & PTE_ADDRESS;
+    *entry = 0;
+    return frame;
+}
+
+paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
+                          enum page_access *out_access)
+{
+    ASSERT(is_user_page(address));
+    const uint64_t *entry = find_entry(space, address);
+    if (entry == nullptr || !(*entry & PTE_PRESENT))
+        return 0;
+    *out_access = access_of(*entry);
+    return *entry & PTE_ADDRESS;
+}
+
+void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
+{
+    // Loading another space has forgotten, and loading this one will forget, all of it.
+    if (percpu()->cr3 != space->root)
+        return;
+    if (length_bytes > FLUSH_PAGES_MAX * PAGE_BYTES) {
+        cr3_write(space->root);
+        return;
+    }
+    for (uint64_t at = address; at < address + length_bytes; at += PAGE_BYTES)
+        tlb_flush_page(at);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+// Capability tables.  See table.h.
+//
+// Slot s lies in chunk k = floor(log2(s / CAP_CHUNK_SLOTS + 1)): chunk 0 has
+// CAP_CHUNK_SLOTS slots, each further one twice as many, so slot numbers never move and a
+// lookup is a shift away from an array access.  Tested in tests/core/transfer_test.c.
+
+#include <kernel/cap/table.h>
+
+#include <kernel/arch.h>
+#include <kernel/debug/panic.h>
+#include <kernel/mm/slab.h>
+#include <kernel/object/object.h>
+#include <kernel/sched/cpu.h>
+
+static_assert(sizeof(struct cap_slot) == 32);
+
+void cap_table_init(struct cap_table *table)
+{
+    *table = (struct cap_table){.first_free = CAP_SLOT_NONE};
+}
+
+struct cap_slot *cap_table_slot(const struct cap_table *table, uint32_t index)
+{
+    if (index < CAP_CHUNK_SLOTS)
+        return &table->chunks[0][index];
+    uint32_t block = index / CAP_CHUNK_SLOTS + 1;
+    unsigned chunk = 31u - (unsigned)__builtin_clz(block);
+    uint32_t first = CAP_CHUNK_SLOTS * ((1u << chunk) - 1);
+    return &table->chunks[chunk][index - first];
+}
+
+static void clock_holds_change(struct cap_table *table, int by)
+{
+    table->clock_holds += (uint32_t)by;
+    arch_cpu()->changed = true;
+}
+
+static void cap_table_push_free(struct cap_table *table, struct cap_slot *slot, uint32_t index)
+{
+    slot->next_free = table->first_free;
+    table->first_free = index;
+    table->free_count++;
+}
+
+static enum status cap_table_grow(struct cap_table *table, struct budget *budget)
+{
+    unsigned chunk = table->chunk_count;
+    if (chunk == CAP_CHUNK_COUNT)
+        return STATUS_OVERLOADED;
+    struct cap_slot *slots = kernel_pages_get(budget, chunk);
+    if (slots == nullptr)
+        return STATUS_OVERLOADED;
+    table->chunks[chunk] = slots;
+    table->chunk_count++;
+    uint32_t first = table->slot_count;
+    uint32_t count = CAP_CHUNK_SLOTS << chunk;
+    table->slot_count += count;
+    // From the back, so that low slots are handed out first.
+    for (uint32_t i = count; i-- > 0;) {
+        slots[i].generation = 1;
+        cap_table_push_free(table, &slots[i], first + i);
+    }
+    return STATUS_OK;
+}
+
+enum status cap_table_reserve(struct cap_table *table, struct budget *budget, uint32_t count)
+{
+    while (table->free_count < count) {
+        enum status status = cap_table_grow(table, budget);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+capos_cap_id cap_table_insert(struct cap_table *table, struct object *object,
+                              uint64_t interface_id, enum capos_hold_mode mode)
+{
+    ASSERT(table->free_count > 0 && object->hold_count > 0);
+    uint32_t index = table->first_free;
+    struct cap_slot *slot = cap_table_slot(table, index);
+    table->first_free = slot->next_free;
+    table->free_count--;
+    table->live_count++;
+    if (object->type->tells_time)
+        clock_holds_change(table, 1);
+    slot->object = object;
+    slot->interface_id = interface_id;
+    slot->mode = (uint8_t)mode;
+    slot->in_transit = false;
+    return (uint64_t)slot->generation << 32 | index;
+}
+
+struct cap_slot *cap_table_lookup(const struct cap_table *table, capos_cap_id id)
+{
+    uint32_t index = (uint32_t)id;
+    if (index >= table->slot_count)
+        return nullptr;
+    struct cap_slot *slot = cap_table_slot(table, index);
+    if (slot->generation != id >> 32 || slot->object == nullptr || slot->in_transit)
+        return nullptr;
+    return slot;
+}
+
+struct object *cap_table_take(struct cap_table *table, struct cap_slot *slot, capos_cap_id id)
+{
+    struct object *object = slot->object;
+    ASSERT(object != nullptr);
+    table->live_count--;
+    if (object->type->tells_time)
+        clock_holds_change(table, -1);
+    slot->object = nullptr;
+    slot->in_transit = false;
+    slot->generation++;
+    if (slot->generation != 0) // else retired: its generations are used up
+        cap_table_push_free(table, slot, (uint32_t)id);
+    return object;
+}
+
+enum status cap_table_release(struct cap_table *table, capos_cap_id id)
+{
+    struct cap_slot *slot = cap_table_lookup(table, id);
+    if (slot == nullptr)
+        return STATUS_BAD_CAPABILITY;
+    object_unhold(cap_table_take(table, slot, id));
+    return STATUS_OK;
+}
+
+void cap_table_fini(struct cap_table *table, struct budget *budget)
+{
+    for (uint32_t i = 0; i < table->slot_count && table->live_count > 0; i++) {
+        struct cap_slot *slot = cap_table_slot(table, i);
+        if (slot->object != nullptr)
+            object_unhold(cap_table_take(table, slot, i));
+    }
+    for (unsigned chunk = 0; chunk < table->chunk_count; chunk++)
+        kernel_pages_put(budget, table->chunks[chunk], chunk);
+    cap_table_init(table);
+}

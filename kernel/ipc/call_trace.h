@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// The trace that a parent attaches to a process before it starts (call_trace.c).
+// abi/trace.h describes the memory.
+//
+// A process that isn't traced pays one comparison per submission.  A traced one takes the
+// long way of IPC, and whoever answers it too, so that there are three places which record:
+// submit(), submit_finish() and op_finish().
+#pragma once
+
+#include <stdint.h>
+
+#include <abi/ring.h>
+#include <kernel/ipc/ring.h>
+
+struct budget;
+struct call_trace;
+struct memory_object;
+struct object;
+struct op;
+struct process;
+struct thread;
+
+// A trace into a writable, cached object of legal size; refers to both objects.  nullptr when
+// the budget, which pays for the structure, is exhausted.
+[[nodiscard]] struct call_trace *call_trace_create(struct budget *budget,
+                                                   struct memory_object *buffer,
+                                                   struct object *notification, uint64_t bits,
+                                                   uint32_t capture_bytes);
+void call_trace_destroy(struct call_trace *trace, struct budget *budget);
+
+// Records the process's name and its CapSet.
+void call_trace_start(const struct process *process);
+
+// Records a submission of a traced thread if it is a call or a release, and makes it the one
+// that is under way.
+void call_trace_submit(struct thread *thread, const struct capos_sqe *sqe);
+
+// Records that the submission under way is complete.
+void call_trace_finish(struct thread *thread, const struct capos_sqe *sqe,
+                       const struct capos_cqe *completion);
+
+// Records that an operation is complete which came from a recorded submission.
+void call_trace_finish_op(struct op *op, const struct capos_cqe *completion);
+
+// The recorded submission that is under way, 0 for none: what an op remembers.
+[[nodiscard]] uint64_t call_trace_current_slow(const struct call_trace *trace);
+[[nodiscard]] static inline uint64_t call_trace_current(const struct ring *ring)
+{
+    return ring->trace == nullptr ? 0 : call_trace_current_slow(ring->trace);
+}
+
+// Tells the consumers whose rings got their first record.  Not done at once, because a
+// record may be written in the middle of a walk over waiters: sched_leave does it.
+void call_trace_signal(void);

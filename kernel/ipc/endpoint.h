@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The ring's side of Endpoints: calls on minted objects, receives and returns
+// (kernel/object/endpoint.c).
+//
+// Each function returns STATUS_PENDING when the completion is or will be posted, and
+// otherwise the status with which the submission completes.
+#pragma once
+
+#include <abi/ring.h>
+#include <gen/status.h>
+
+struct object;
+struct thread;
+
+// The Endpoint that an id names.
+[[nodiscard]] enum status endpoint_lookup(struct thread *thread, capos_cap_id id,
+                                          struct object **out_endpoint);
+
+// CALL on a minted object.
+[[nodiscard]] enum status endpoint_call(struct thread *thread, const struct capos_sqe *sqe,
+                                        struct object *minted);
+
+// RECV.
+[[nodiscard]] enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
+                                           struct object *endpoint);
+
+// RETURN; STATUS_OK when the caller has its answer.
+[[nodiscard]] enum status endpoint_return(struct thread *thread, const struct capos_sqe *sqe,
+                                          struct object *endpoint);

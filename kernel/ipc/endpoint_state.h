@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// What an Endpoint and a minted object are, for the two files that work on them:
+// object/endpoint.c, which has the idea and the invariants, and ipc/handover.c, the short way
+// of the common case.
+#pragma once
+
+#include <stdint.h>
+
+#include <kernel/debug/panic.h>
+#include <kernel/ipc/op.h>
+#include <kernel/object/object.h>
+#include <lib/container_of.h>
+#include <lib/list.h>
+
+struct budget;
+
+struct call_slot {
+    struct op *op; // nullptr when free
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct endpoint {
+    struct object object;
+    struct budget *budget; // referenced; pays for this, the slots and minted objects
+    struct list receivers; // struct op.queue_link, waiting RECVs
+    struct list calls;     // struct op.queue_link, queued calls
+    struct list notices;   // struct minted.notice_link, each with a reference
+    struct call_slot *slots;
+    unsigned slots_order; // of the pages that hold them
+    uint32_t slot_count;
+    uint32_t first_free;
+    bool closed;
+};
+
+struct minted {
+    struct object object;
+    struct endpoint *endpoint; // referenced
+    uint64_t interface_id;
+    uint64_t word;
+    struct list_link notice_link;
+    bool revoked;
+};
+
+extern const struct object_type endpoint_type;
+extern const struct object_type minted_type;
+
+static inline struct endpoint *endpoint_of(struct object *object)
+{
+    ASSERT(object->type == &endpoint_type);
+    return container_of(object, struct endpoint, object);
+}
+
+static inline struct minted *minted_of(struct object *object)
+{
+    ASSERT(object->type == &minted_type);
+    return container_of(object, struct minted, object);
+}
+
+static inline void slot_free(struct endpoint *endpoint, uint32_t index)
+{
+    struct call_slot *slot = &endpoint->slots[index];
+    slot->op = nullptr;
+    slot->generation++; // 0 is skipped, so that no call has the id 0
+    if (slot->generation == 0)
+        slot->generation = 1;
+    slot->next_free = endpoint->first_free;
+    endpoint->first_free = index;
+}
+
+static inline void slot_assign(struct endpoint *endpoint, struct op *op)
+{
+    uint32_t index = endpoint->first_free;
+    struct call_slot *slot = &endpoint->slots[index];
+    endpoint->first_free = slot->next_free;
+    slot->op = op;
+    op->call_slot = index;
+}
+
+static inline uint64_t slot_call_id(const struct endpoint *endpoint, uint32_t index)
+{
+    return (uint64_t)endpoint->slots[index].generation << 32 | index;
+}
+
+// The delivered call that an id names.
+static inline struct op *slot_lookup(const struct endpoint *endpoint, uint64_t call_id)
+{
+    uint32_t index = (uint32_t)call_id;
+    if (index >= endpoint->slot_count)
+        return nullptr;
+    const struct call_slot *slot = &endpoint->slots[index];
+    if (slot->generation != call_id >> 32 || slot->op == nullptr || !slot->op->delivered)
+        return nullptr;
+    return slot->op;
+}
+
+// Takes a call out of its endpoint, wherever it is; its slot is free.
+void call_withdraw(struct op *op);
+
+// Takes a receive out of its endpoint.
+void receive_withdraw(struct op *op);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// The kernel's side of a thread's ring (ring.c).  abi/ring.h describes the memory.
+//
+// Invariants:
+//  1. The kernel's own indices are the truth; what user code wrote is range-checked at
+//     each reading and can only hurt the thread that wrote it.
+//  2. completions posted and not consumed + pending operations <= CAPOS_CQ_ENTRIES, by
+//     admission: a submission is taken only when that leaves room for its completion.
+#pragma once
+
+#include <stdint.h>
+
+#include <abi/ring.h>
+#include <kernel/arch.h>
+
+struct call_trace;
+struct thread;
+
+struct ring {
+    uint8_t *base; // the kernel's mapping of the region
+    uint64_t user_address;
+    uint32_t sq_head;
+    uint32_t cq_tail;
+    uint32_t pending_count;   // operations that hold a completion entry
+    struct call_trace *trace; // of the thread's process; nullptr: it isn't traced
+};
+
+[[nodiscard]] static inline struct capos_ring_header *ring_header(const struct ring *ring)
+{
+    return (struct capos_ring_header *)ring->base;
+}
+
+// Writes the header of a zeroed region.
+void ring_init(struct ring *ring, uint8_t *base);
+
+// Completions that are posted and not consumed, by what user code says; more than
+// CAPOS_CQ_ENTRIES means that its index is corrupt.
+[[nodiscard]] static inline uint32_t ring_available(const struct ring *ring)
+{
+    uint32_t head = __atomic_load_n(&ring_header(ring)->cq_head, __ATOMIC_ACQUIRE);
+    return ring->cq_tail - head;
+}
+
+// Writes a completion behind the others.
+static inline void ring_complete(struct ring *ring, uint64_t user_data, int32_t result,
+                                 uint32_t flags, uint32_t result_bytes, uint32_t transfer_count)
+{
+    struct capos_cqe *queue = (struct capos_cqe *)(ring->base + CAPOS_RING_CQ_OFFSET);
+    queue[ring->cq_tail % CAPOS_CQ_ENTRIES] = (struct capos_cqe){
+        .user_data = user_data,
+        .result = result,
+        .flags = flags,
+        .result_bytes = result_bytes,
+        .transfer_count = transfer_count,
+    };
+    ring->cq_tail++;
+    __atomic_store_n(&ring_header(ring)->cq_tail, ring->cq_tail, __ATOMIC_RELEASE);
+}
+
+// Posts a completion and wakes the thread if that ends its wait.
+void ring_post(struct thread *thread, uint64_t user_data, int32_t result, uint32_t flags,
+               uint32_t result_bytes, uint32_t transfer_count);
+
+// Whether there is anything to take, or the index is corrupt.
+[[nodiscard]] static inline bool ring_has_submissions(const struct ring *ring)
+{
+    return __atomic_load_n(&ring_header(ring)->sq_tail, __ATOMIC_ACQUIRE) != ring->sq_head;
+}
+
+// Takes submissions until the queue is empty, the completion queue has no room, or the
+// thread's process is ending.  STATUS_CORRUPT_RING: an index is impossible, nothing done.
+[[nodiscard]] enum status ring_drain(struct thread *thread);

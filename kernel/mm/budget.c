@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Memory budgets.  See budget.h.
+//
+// A split moves its whole limit out of the parent at once, so a charge looks at one
+// budget only, however deep the tree is.  The methods of MemoryBudget are in
+// object/memory_budget.c.  Tested in slab_test.c.
+#include <kernel/mm/budget.h>
+
+#include <kernel/debug/panic.h>
+#include <kernel/debug/trace.h>
+#include <kernel/mm/frame.h>
+#include <kernel/mm/slab.h>
+
+static struct budget root;
+static struct slab_cache budgets = SLAB_CACHE(struct budget);
+
+static void check(const struct budget *budget)
+{
+    ASSERT(budget->used_bytes <= budget->limit_bytes);
+    ASSERT(budget->kernel_bytes + budget->split_bytes <= budget->used_bytes);
+}
+
+static enum status charge(struct budget *budget, uint64_t size_bytes)
+{
+    ASSERT(size_bytes % PAGE_BYTES == 0);
+    check(budget);
+    if (size_bytes > budget->limit_bytes - budget->used_bytes) {
+        trace(TRACE_CHARGE_REFUSED, budget->limit_bytes, size_bytes);
+        return STATUS_OVERLOADED;
+    }
+    budget->used_bytes += size_bytes;
+    return STATUS_OK;
+}
+
+static void uncharge(struct budget *budget, uint64_t size_bytes)
+{
+    ASSERT(size_bytes % PAGE_BYTES == 0 && size_bytes <= budget->used_bytes);
+    budget->used_bytes -= size_bytes;
+    check(budget);
+}
+
+struct budget *budget_init(void)
+{
+    root = (struct budget){.limit_bytes = frame_free_count() * PAGE_BYTES};
+    object_init(&root.object, &memory_budget_type);
+    return &root;
+}
+
+enum status budget_charge(struct budget *budget, enum charge_kind kind, uint64_t size_bytes)
+{
+    enum status status = charge(budget, size_bytes);
+    if (status == STATUS_OK && kind == CHARGE_KERNEL)
+        budget->kernel_bytes += size_bytes;
+    return status;
+}
+
+void budget_uncharge(struct budget *budget, enum charge_kind kind, uint64_t size_bytes)
+{
+    if (kind == CHARGE_KERNEL) {
+        ASSERT(size_bytes <= budget->kernel_bytes);
+        budget->kernel_bytes -= size_bytes;
+    }
+    uncharge(budget, size_bytes);
+}
+
+struct budget *budget_split(struct budget *parent, uint64_t limit_bytes)
+{
+    struct budget *child = slab_get(&budgets, parent);
+    if (child == nullptr)
+        return nullptr;
+    if (charge(parent, limit_bytes) != STATUS_OK) {
+        slab_put(&budgets, parent, child);
+        return nullptr;
+    }
+    parent->split_bytes += limit_bytes;
+    object_init(&child->object, &memory_budget_type);
+    child->parent = parent;
+    child->limit_bytes = limit_bytes;
+    object_get(&parent->object);
+    return child;
+}
+
+void budget_destroy(struct budget *budget)
+{
+    struct budget *parent = budget->parent;
+    ASSERT(parent != nullptr && budget->used_bytes == 0);
+    ASSERT(budget->limit_bytes <= parent->split_bytes);
+    parent->split_bytes -= budget->limit_bytes;
+    uncharge(parent, budget->limit_bytes);
+    slab_put(&budgets, parent, budget);
+    object_put(&parent->object);
+}

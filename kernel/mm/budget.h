@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// Memory budgets: who pays for what (budget.c).
+//
+// Invariants:
+//  1. used <= limit for each budget; the limits of the children are part of used.
+//  2. The root's limit is the memory that was free after boot and all charges are whole
+//     pages, so a charge that succeeded is backed by frames.
+//  3. Every charge names the budget; the same amount is uncharged to the same budget.
+//     Whoever holds a charge holds a reference, so a budget dies without any.
+#pragma once
+
+#include <stdint.h>
+
+#include <gen/status.h>
+#include <kernel/object/object.h>
+
+constexpr unsigned SLAB_CLASS_COUNT = 15;
+
+struct budget {
+    struct object object;  // MemoryBudget
+    struct budget *parent; // referenced
+    uint64_t limit_bytes;
+    uint64_t used_bytes;
+    uint64_t kernel_bytes; // part of used_bytes
+    uint64_t split_bytes;  // part of used_bytes
+    // Private to slab.c: the first slab page with room of each size class, as a frame
+    // number; 0 for none.
+    uint32_t slab_partial[SLAB_CLASS_COUNT];
+};
+
+enum charge_kind {
+    CHARGE_USER,   // pages that hold what user code put there
+    CHARGE_KERNEL, // the kernel's own structures, page tables included
+};
+
+// The root budget, without a parent and never destroyed; it holds all memory that is
+// free when called.
+[[nodiscard]] struct budget *budget_init(void);
+
+// Charges whole pages.  STATUS_OVERLOADED when they don't fit.
+[[nodiscard]] enum status budget_charge(struct budget *budget, enum charge_kind kind,
+                                        uint64_t size_bytes);
+void budget_uncharge(struct budget *budget, enum charge_kind kind, uint64_t size_bytes);
+
+// A new budget whose limit, a multiple of PAGE_BYTES, is charged to the parent, as is the
+// structure itself.  nullptr when they don't fit.  One reference, no hold; the last put
+// gives all back to the parent.
+[[nodiscard]] struct budget *budget_split(struct budget *parent, uint64_t limit_bytes);
+
+// The MemoryBudget type (object/memory_budget.c), and what it does at the end.
+extern const struct object_type memory_budget_type;
+void budget_destroy(struct budget *budget);

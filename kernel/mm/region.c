@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// Regions of an address space.  See region.h.
+//
+// Invariants:
+//  1. region->gap is the distance from the end of the region before (or from
+//     USER_ADDRESS_MIN) to its start; every change of an end updates the next one's.
+//  2. Each region in the tree that maps an object holds a reference on it.
+//  3. space->region_count and space->uncached_count count the regions in the tree.
+//
+// Pages are page.c's business; here are only addresses.  Tested in space_test.c.
+#include <kernel/mm/region.h>
+
+#include <kernel/debug/panic.h>
+#include <kernel/mm/memory_object.h>
+#include <kernel/mm/slab.h>
+
+static struct slab_cache regions = SLAB_CACHE(struct region);
+
+static struct region *region_of(struct rbtree_node *node)
+{
+    return container_of_or_null(node, struct region, node);
+}
+
+struct region *region_next(const struct region *region)
+{
+    return region_of(rbtree_next(&region->node));
+}
+
+struct region *region_previous(const struct region *region)
+{
+    return region_of(rbtree_previous(&region->node));
+}
+
+struct region *region_find_from(const struct space *space, uint64_t address)
+{
+    struct region *found = nullptr;
+    struct rbtree_node *node = space->regions.root;
+    while (node != nullptr) {
+        struct region *region = region_of(node);
+        if (region->end > address) {
+            found = region;
+            node = node->child[0];
+        } else {
+            node = node->child[1];
+        }
+    }
+    return found;
+}
+
+struct region *region_find(const struct space *space, uint64_t address)
+{
+    struct region *region = region_find_from(space, address);
+    return region != nullptr && region->start <= address ? region : nullptr;
+}
+
+// ---- The tree and its gaps ----------------------------------------------------------
+
+static void update_gap_max(struct rbtree_node *node)
+{
+    struct region *region = region_of(node);
+    region->gap_max = region->gap;
+    for (unsigned side = 0; side < 2; side++) {
+        const struct region *child = region_of(node->child[side]);
+        if (child != nullptr && child->gap_max > region->gap_max)
+            region->gap_max = child->gap_max;
+    }
+}
+
+void region_tree_init(struct space *space)
+{
+    rbtree_init(&space->regions, update_gap_max);
+}
+
+static bool before(const struct rbtree_node *a, const struct rbtree_node *b)
+{
+    return ((const struct region *)a)->start < ((const struct region *)b)->start;
+}
+static_assert(offsetof(struct region, node) == 0);
+
+static void set_gap(struct space *space, struct region *region, const struct region *previous)
+{
+    region->gap = region->start - (previous == nullptr ? USER_ADDRESS_MIN : previous->end);
+    rbtree_changed(&space->regions, &region->node);
+}
+
+static bool is_uncached(const struct region *region)
+{
+    return region->kind == REGION_OBJECT &&
+           memory_object_cache(region->object) == PAGE_UNCACHED;
+}
+
+static void region_link(struct space *space, struct region *region)
+{
+    rbtree_insert(&space->regions, &region->node, before);
+    set_gap(space, region, region_previous(region));
+    struct region *next = region_next(region);
+    if (next != nullptr)
+        set_gap(space, next, region);
+    space->region_count++;
+    space->uncached_count += is_uncached(region);
+}
+
+static void region_unlink(struct space *space, struct region *region)
+{
+    struct region *previous = region_previous(region);
+    struct region *next = region_next(region);
+    rbtree_remove(&space->regions, &region->node);
+    if (next != nullptr)
+        set_gap(space, next, previous);
+    space->region_count--;
+    space->uncached_count -= is_uncached(region);
+}
+
+struct region *region_create(struct space *space)
+{
+    return slab_get(&regions, space->budget);
+}
+
+void region_destroy(struct space *space, struct region *region)
+{
+    slab_put(&regions, space->budget, region);
+}
+
+void region_insert(struct space *space, struct region *region)
+{
+    ASSERT(region->start < region->end && region->start >= USER_ADDRESS_MIN);
+    ASSERT(region->end <= USER_ADDRESS_END);
+    if (region->kind == REGION_OBJECT)
+        object_get(memory_object_as_object(region->object));
+    region_link(space, region);
+    const struct region *previous = region_previous(region);
+    const struct region *next = region_next(region);
+    ASSERT(previous == nullptr || previous->end <= region->start);
+    ASSERT(next == nullptr || region->end <= next->start);
+}
+
+void region_remove(struct space *space, struct region *region)
+{
+    region_unlink(space, region);
+    if (region->kind == REGION_OBJECT)
+        object_put(memory_object_as_object(region->object));
+    region_destroy(space, region);
+}
+
+// ---- Splitting and joining ----------------------------------------------------------
+
+static enum status split(struct space *space, uint64_t address)
+{
+    struct region *lower = region_find(space, address);
+    if (lower == nullptr || lower->start == address)
+        return STATUS_OK;
+    ASSERT(lower->kind != REGION_KERNEL);
+    struct region *upper = region_create(space);
+    if (upper == nullptr)
+        return STATUS_OVERLOADED;
+    *upper = (struct region){.start = address,
+                             .end = lower->end,
+                             .object = lower->object,
+                             .offset_bytes = lower->offset_bytes + (address - lower->start),
+                             .kind = lower->kind,
+                             .protection = lower->protection};
+    lower->end = address;
+    region_insert(space, upper);
+    return STATUS_OK;
+}
+
+static bool joinable(const struct region *lower, const struct region *upper)
+{
+    if (lower->end != upper->start || lower->kind != upper->kind ||
+        lower->protection != upper->protection || lower->kind == REGION_KERNEL)
+        return false;
+    return lower->kind != REGION_OBJECT ||
+           (lower->object == upper->object &&
+            lower->offset_bytes + (lower->end - lower->start) == upper->offset_bytes);
+}
+
+void region_merge(struct space *space, uint64_t start, uint64_t end)
+{
+    struct region *region = region_find_from(space, start - 1);
+    struct region *next;
+    while (region != nullptr && (next = region_next(region)) != nullptr && next->start <= end) {
+        if (joinable(region, next)) {
+            region->end =
+                next->end; // before next goes: its successor's gap is measured from it
+            region_remove(space, next);
+        } else {
+            region = next;
+        }
+    }
+}
+
+enum status region_isolate(struct space *space, uint64_t start, uint64_t end)
+{
+    enum status status = split(space, start);
+    if (status == STATUS_OK)
+        status = split(space, end);
+    if (status != STATUS_OK)
+        region_merge(space, start, end);
+    return status;
+}
+
+// ---- Free ranges --------------------------------------------------------------------
+
+static bool has_gap(const struct rbtree_node *node, uint64_t size_bytes)
+{
+    return node != nullptr && ((const struct region *)node)->gap_max >= size_bytes;
+}
+
+// The first region of a subtree that has_gap with a gap of at least that size.
+static struct region *first_with_gap(struct rbtree_node *node, uint64_t size_bytes)
+{
+    while (true) {
+        if (has_gap(node->child[0], size_bytes))
+            node = node->child[0];
+        else if (region_of(node)->gap >= size_bytes)
+            return region_of(node);
+        else
+            node = node->child[1];
+    }
+}
+
+// The first region behind another with a gap of at least that size; nullptr without one.
+static struct region *next_with_gap(struct region *region, uint64_t size_bytes)
+{
+    struct rbtree_node *node = &region->node;
+    if (has_gap(node->child[1], size_bytes))
+        return first_with_gap(node->child[1], size_bytes);
+    for (; node->parent != nullptr; node = node->parent) {
+        if (node->parent->child[0] != node)
+            continue;
+        if (region_of(node->parent)->gap >= size_bytes)
+            return region_of(node->parent);
+        if (has_gap(node->parent->child[1], size_bytes))
+            return first_with_gap(node->parent->child[1], size_bytes);
+    }
+    return nullptr;
+}
+
+// Whether the free range [gap_start, gap_end) has room from `from` on, and where.
+static bool place(uint64_t gap_start, uint64_t gap_end, uint64_t from, uint64_t length_bytes,
+                  uint64_t alignment_bytes, uint64_t *out_address)
+{
+    uint64_t address = gap_start + PAGE_BYTES;
+    if (address < from)
+        address = from;
+    uint64_t aligned = (address + (alignment_bytes - 1)) & ~(alignment_bytes - 1);
+    if (aligned < address || aligned > gap_end || gap_end - aligned < length_bytes + PAGE_BYTES)
+        return false;
+    *out_address = aligned;
+    return true;
+}
+
+// First fit from an address on.
+static bool find_free_from(const struct space *space, uint64_t from, uint64_t length_bytes,
+                           uint64_t alignment_bytes, uint64_t *out_address)
+{
+    // A gap of this size holds the range wherever the gap begins.
+    uint64_t size_bytes = length_bytes + alignment_bytes + PAGE_BYTES;
+    struct region *region = region_find_from(space, from);
+    while (region != nullptr) {
+        if (place(region->start - region->gap, region->start, from, length_bytes,
+                  alignment_bytes, out_address))
+            return true;
+        region = next_with_gap(region, size_bytes);
+    }
+    const struct region *last = region_of(rbtree_last(&space->regions));
+    return place(last == nullptr ? USER_ADDRESS_MIN : last->end, USER_ADDRESS_END, from,
+                 length_bytes, alignment_bytes, out_address);
+}
+
+bool region_find_free(const struct space *space, uint64_t length_bytes,
+                      uint64_t alignment_bytes, uint64_t *out_address)
+{
+    ASSERT(alignment_bytes >= PAGE_BYTES && length_bytes <= USER_ADDRESS_END);
+    return find_free_from(space, space->placement_hint, length_bytes, alignment_bytes,
+                          out_address) ||
+           find_free_from(space, USER_ADDRESS_MIN, length_bytes, alignment_bytes, out_address);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Regions: what a range of user addresses is used for (region.c).  Private to kernel/mm;
+// the outside sees space.h.
+//
+// The tree is augmented with the largest free gap, so a free range is found without
+// looking at each region.
+#pragma once
+
+#include <kernel/mm/space.h>
+
+enum region_kind : uint8_t {
+    REGION_RESERVED,  // addresses only
+    REGION_ANONYMOUS, // demand-zero memory of this space
+    REGION_OBJECT,    // a part of a memory object
+    REGION_KERNEL,    // frames of the kernel's own
+};
+
+struct region {
+    struct rbtree_node node;
+    uint64_t start; // [start, end), multiples of PAGE_BYTES
+    uint64_t end;
+    uint64_t gap;     // free bytes before start
+    uint64_t gap_max; // the largest gap in the subtree
+    // REGION_OBJECT:
+    struct memory_object *object; // referenced
+    uint64_t offset_bytes;        // in the object, of start
+    enum region_kind kind;
+    uint8_t protection; // enum protection; PROTECTION_NONE for REGION_RESERVED
+};
+
+// Makes the tree empty.
+void region_tree_init(struct space *space);
+
+// The region that contains an address; nullptr without one.
+[[nodiscard]] struct region *region_find(const struct space *space, uint64_t address);
+
+// The first region that ends behind an address; nullptr without one.
+[[nodiscard]] struct region *region_find_from(const struct space *space, uint64_t address);
+
+[[nodiscard]] struct region *region_next(const struct region *region);
+[[nodiscard]] struct region *region_previous(const struct region *region);
+
+// A region outside the tree, charged; nullptr without memory.
+[[nodiscard]] struct region *region_create(struct space *space);
+// Frees a region that is in no tree and refers to no object.
+void region_destroy(struct space *space, struct region *region);
+
+// Puts a region whose range is free into the tree; takes a reference on its object.
+void region_insert(struct space *space, struct region *region);
+// Takes a region out, frees it and puts its object.  Its pages have been unmapped.
+void region_remove(struct space *space, struct region *region);
+
+// Splits the regions at the ends of a range, so that each region lies in it or outside.
+// STATUS_OVERLOADED without memory; then nothing has changed.
+[[nodiscard]] enum status region_isolate(struct space *space, uint64_t start, uint64_t end);
+// Joins what can be joined in a range and at its ends.
+void region_merge(struct space *space, uint64_t start, uint64_t end);
+
+// Chooses a free range with a free page on both sides.  False when there is none (for an
+// alignment above PAGE_BYTES: none so large that it holds the range wherever it begins).
+[[nodiscard]] bool region_find_free(const struct space *space, uint64_t length_bytes,
+                                    uint64_t alignment_bytes, uint64_t *out_address);

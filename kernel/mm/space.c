@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: MIT
+// Address spaces: their life and the operations of VirtualMemory.  See space.h for the
+// invariants.
+//
+// Every operation validates, then prepares (charges, page tables, regions: all that can
+// fail), then commits, which can't.  Regions are first split at the ends of the range,
+// which changes nothing that user code can see, then changed whole, then joined again.
+//
+// Tested in space_test.c, against a map of single pages as model.
+#include <kernel/mm/space.h>
+
+#include <kernel/debug/panic.h>
+#include <kernel/mm/frame.h>
+#include <kernel/mm/memory_object.h>
+#include <kernel/mm/page.h>
+#include <kernel/mm/region.h>
+
+// Mappings up to this size get the pages that exist at once: a fault costs as much as
+// mapping ten pages.
+constexpr uint64_t EAGER_BYTES = 32 * PAGE_BYTES;
+
+// Chosen addresses lie above this, so that programs linked to fixed addresses find room.
+constexpr uint64_t PLACEMENT_MIN = (uint64_t)1 << 32;
+constexpr uint64_t PLACEMENT_RANGE = (uint64_t)1 << 46; // randomized: 34 bits of pages
+
+static const char reason_length[] = "lengthBytes: a multiple of 4096, not zero";
+static const char reason_address[] =
+    "address: a multiple of 4096 from 0x10000; the range ends at or below 0x7ffffffff000";
+static const char reason_protection[] =
+    "protection: none, read, readWrite or readExecute, and no more than the object allows";
+static const char reason_alignment[] = "alignmentBytes: a power of two, or 0 for 4096";
+static const char reason_offset[] =
+    "offsetBytes: a multiple of 4096; offsetBytes + lengthBytes is at most the object's size";
+static const char reason_taken[] = "address: a part of the range is taken";
+static const char reason_no_range[] =
+    "lengthBytes: no free range of this length and alignment is left";
+static const char reason_not_reserved[] = "address: the range isn't within one reservation";
+static const char reason_not_mapped[] =
+    "address: a part of the range isn't committed or mapped, or holds the kernel's pages";
+static const char reason_kernel[] =
+    "address: the range holds pages of the kernel (ring, CapSet), which stay";
+
+// ---- Page tables (the other side of kernel/arch.h) ------------------------------------
+
+paddr_t mm_table_frame_get(void *cookie)
+{
+    struct space *space = cookie;
+    if (budget_charge(space->budget, CHARGE_KERNEL, PAGE_BYTES) != STATUS_OK)
+        return 0;
+    paddr_t frame = frame_get_zeroed(0);
+    ASSERT(frame != 0); // it was charged
+    space->table_bytes += PAGE_BYTES;
+    return frame;
+}
+
+void mm_table_frame_put(void *cookie, paddr_t frame)
+{
+    struct space *space = cookie;
+    ASSERT(space->table_bytes >= PAGE_BYTES);
+    space->table_bytes -= PAGE_BYTES;
+    frame_put(frame);
+    budget_uncharge(space->budget, CHARGE_KERNEL, PAGE_BYTES);
+}
+
+// ---- Life -----------------------------------------------------------------------------
+
+enum status space_init(struct space *space, struct budget *budget, uint64_t placement_seed)
+{
+    *space = (struct space){
+        .budget = budget,
+        .placement_hint =
+            PLACEMENT_MIN + placement_seed % (PLACEMENT_RANGE / PAGE_BYTES) * PAGE_BYTES,
+    };
+    region_tree_init(space);
+    enum status status = arch_space_init(&space->arch, space);
+    if (status != STATUS_OK) {
+        ASSERT(space->table_bytes == 0);
+        return status;
+    }
+    object_get(&budget->object);
+    return STATUS_OK;
+}
+
+static struct region *first_region(const struct space *space)
+{
+    return region_find_from(space, 0);
+}
+
+static void uncommit(struct space *space, uint64_t size_bytes)
+{
+    ASSERT(size_bytes <= space->committed_bytes);
+    space->committed_bytes -= size_bytes;
+    budget_uncharge(space->budget, CHARGE_USER, size_bytes);
+}
+
+// Takes everything of a region away.
+static void region_discard(struct space *space, struct region *region)
+{
+    if (region->kind != REGION_RESERVED)
+        page_unmap_all(space, region, region->start, region->end);
+    if (region->kind == REGION_ANONYMOUS)
+        uncommit(space, region->end - region->start);
+    region_remove(space, region);
+}
+
+void space_fini(struct space *space)
+{
+    struct region *region;
+    while ((region = first_region(space)) != nullptr)
+        region_discard(space, region);
+    arch_space_fini(&space->arch, space);
+    ASSERT(space->region_count == 0 && space->committed_bytes == 0);
+    ASSERT(space->resident_bytes == 0 && space->table_bytes == 0);
+    ASSERT(space->uncached_count == 0);
+    object_put(&space->budget->object);
+    space->budget = nullptr;
+}
+
+// ---- Arguments ------------------------------------------------------------------------
+
+static enum status invalid(const char **out_reason, const char *reason)
+{
+    *out_reason = reason;
+    return STATUS_INVALID_ARGUMENT;
+}
+
+static enum status failed(const char **out_reason, const char *reason)
+{
+    *out_reason = reason;
+    return STATUS_FAILED;
+}
+
+static enum status check_length(uint64_t length_bytes, const char **out_reason)
+{
+    if (length_bytes == 0 || length_bytes % PAGE_BYTES != 0)
+        return invalid(out_reason, reason_length);
+    return STATUS_OK;
+}
+
+static enum status check_range(uint64_t address, uint64_t length_bytes, const char **out_reason)
+{
+    enum status status = check_length(length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    if (address % PAGE_BYTES != 0 || address < USER_ADDRESS_MIN ||
+        address >= USER_ADDRESS_END || length_bytes > USER_ADDRESS_END - address)
+        return invalid(out_reason, reason_address);
+    return STATUS_OK;
+}
+
+static bool protection_known(enum protection protection)
+{
+    return (unsigned)protection <= PROTECTION_READ_EXECUTE;
+}
+
+static bool object_allows(const struct memory_object *object, enum protection protection)
+{
+    if (protection == PROTECTION_READ_WRITE)
+        return memory_object_writable(object);
+    if (protection == PROTECTION_READ_EXECUTE)
+        return memory_object_executable(object);
+    return true;
+}
+
+static bool range_is_free(const struct space *space, uint64_t start, uint64_t end)
+{
+    const struct region *region = region_find_from(space, start);
+    return region == nullptr || region->start >= end;
+}
+
+// Checks a given range (address != 0) or chooses one.
+static enum status choose(const struct space *space, uint64_t length_bytes, uint64_t address,
+                          uint64_t alignment_bytes, uint64_t *out_address,
+                          const char **out_reason)
+{
+    enum status status = check_length(length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    if (address == 0) {
+        if (length_bytes > USER_ADDRESS_END - USER_ADDRESS_MIN ||
+            !region_find_free(space, length_bytes, alignment_bytes, out_address))
+            return failed(out_reason, reason_no_range);
+        return STATUS_OK;
+    }
+    status = check_range(address, length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    if (!range_is_free(space, address, address + length_bytes))
+        return failed(out_reason, reason_taken);
+    *out_address = address;
+    return STATUS_OK;
+}
+
+// ---- Operations -----------------------------------------------------------------------
+
+enum status space_reserve(struct space *space, uint64_t length_bytes, uint64_t address,
+                          uint64_t alignment_bytes, uint64_t *out_address,
+                          const char **out_reason)
+{
+    if ((alignment_bytes & (alignment_bytes - 1)) != 0 && alignment_bytes != 0)
+        return invalid(out_reason, reason_alignment);
+    if (alignment_bytes < PAGE_BYTES)
+        alignment_bytes = PAGE_BYTES;
+    uint64_t start;
+    enum status status =
+        choose(space, length_bytes, address, alignment_bytes, &start, out_reason);
+    if (status != STATUS_OK)
+        return status;
+
+    struct region *region = region_create(space);
+    if (region == nullptr)
+        return STATUS_OVERLOADED;
+
+    region->start = start;
+    region->end = start + length_bytes;
+    region->kind = REGION_RESERVED;
+    region_insert(space, region);
+    region_merge(space, start, start + length_bytes);
+    *out_address = start;
+    return STATUS_OK;
+}
+
+// Whether a range lies within reservations, and how much of it isn't committed.
+static bool within_reservation(const struct space *space, uint64_t start, uint64_t end,
+                               uint64_t *out_uncommitted_bytes)
+{
+    *out_uncommitted_bytes = 0;
+    const struct region *region = region_find(space, start);
+    uint64_t done = start;
+    for (; done < end; region = region_next(region)) {
+        if (region == nullptr || region->start > done ||
+            (region->kind != REGION_RESERVED && region->kind != REGION_ANONYMOUS))
+            return false;
+        uint64_t stop = region->end < end ? region->end : end;
+        if (region->kind == REGION_RESERVED)
+            *out_uncommitted_bytes += stop - done;
+        done = stop;
+    }
+    return true;
+}
+
+// What space_commit needs: a charge, page tables, regions of its own.
+static enum status commit_prepare(struct space *space, uint64_t start, uint64_t end,
+                                  uint64_t charge_bytes)
+{
+    enum status status = budget_charge(space->budget, CHARGE_USER, charge_bytes);
+    if (status != STATUS_OK)
+        return status;
+    status = arch_space_prepare(&space->arch, space, start, end - start);
+    if (status == STATUS_OK)
+        status = region_isolate(space, start, end);
+    if (status != STATUS_OK)
+        budget_uncharge(space->budget, CHARGE_USER, charge_bytes);
+    return status;
+}
+
+static void set_protection(struct space *space, struct region *region,
+                           enum protection protection)
+{
+    if (region->protection == protection)
+        return;
+    region->protection = (uint8_t)protection;
+    page_protect_all(space, region, region->start, region->end);
+}
+
+enum status space_commit(struct space *space, uint64_t address, uint64_t length_bytes,
+                         enum protection protection, const char **out_reason)
+{
+    enum status status = check_range(address, length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    if (!protection_known(protection))
+        return invalid(out_reason, reason_protection);
+    uint64_t end = address + length_bytes;
+    uint64_t charge_bytes;
+    if (!within_reservation(space, address, end, &charge_bytes))
+        return failed(out_reason, reason_not_reserved);
+
+    status = commit_prepare(space, address, end, charge_bytes);
+    if (status != STATUS_OK)
+        return status;
+
+    space->committed_bytes += charge_bytes;
+    for (struct region *region = region_find(space, address);
+         region != nullptr && region->start < end; region = region_next(region)) {
+        if (region->kind == REGION_ANONYMOUS) {
+            set_protection(space, region, protection);
+        } else {
+            region->kind = REGION_ANONYMOUS;
+            region->protection = (uint8_t)protection;
+        }
+    }
+    region_merge(space, address, end);
+    return STATUS_OK;
+}
+
+// A region with page tables, outside the tree; nullptr when the budget is exhausted.
+static struct region *mapping_create(struct space *space, uint64_t start, uint64_t length_bytes)
+{
+    struct region *region = region_create(space);
+    if (region == nullptr)
+        return nullptr;
+    if (arch_space_prepare(&space->arch, space, start, length_bytes) != STATUS_OK) {
+        region_destroy(space, region);
+        return nullptr;
+    }
+    region->start = start;
+    region->end = start + length_bytes;
+    return region;
+}
+
+enum status space_allocate(struct space *space, uint64_t length_bytes, uint64_t address,
+                           enum protection protection, uint64_t *out_address,
+                           const char **out_reason)
+{
+    if (!protection_known(protection))
+        return invalid(out_reason, reason_protection);
+    uint64_t start;
+    enum status status = choose(space, length_bytes, address, PAGE_BYTES, &start, out_reason);
+    if (status != STATUS_OK)
+        return status;
+
+    status = budget_charge(space->budget, CHARGE_USER, length_bytes);
+    if (status != STATUS_OK)
+        return status;
+    struct region *region = mapping_create(space, start, length_bytes);
+    if (region == nullptr) {
+        budget_uncharge(space->budget, CHARGE_USER, length_bytes);
+        return STATUS_OVERLOADED;
+    }
+
+    space->committed_bytes += length_bytes;
+    region->kind = REGION_ANONYMOUS;
+    region->protection = (uint8_t)protection;
+    region_insert(space, region);
+    region_merge(space, start, start + length_bytes);
+    *out_address = start;
+    return STATUS_OK;
+}
+
+enum status space_decommit(struct space *space, uint64_t address, uint64_t length_bytes,
+                           const char **out_reason)
+{
+    enum status status = check_range(address, length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t end = address + length_bytes;
+    uint64_t uncommitted_bytes;
+    if (!within_reservation(space, address, end, &uncommitted_bytes))
+        return failed(out_reason, reason_not_reserved);
+
+    status = region_isolate(space, address, end);
+    if (status != STATUS_OK)
+        return status;
+
+    for (struct region *region = region_find(space, address);
+         region != nullptr && region->start < end; region = region_next(region)) {
+        if (region->kind == REGION_RESERVED)
+            continue;
+        page_unmap_all(space, region, region->start, region->end);
+        uncommit(space, region->end - region->start);
+        region->kind = REGION_RESERVED;
+        region->protection = PROTECTION_NONE;
+    }
+    region_merge(space, address, end);
+    return STATUS_OK;
+}
+
+// Whether all of a range is committed or mapped, and a protection is allowed everywhere.
+static enum status check_protectable(const struct space *space, uint64_t start, uint64_t end,
+                                     enum protection protection, const char **out_reason)
+{
+    const struct region *region = region_find(space, start);
+    for (uint64_t done = start; done < end; region = region_next(region)) {
+        if (region == nullptr || region->start > done ||
+            (region->kind != REGION_ANONYMOUS && region->kind != REGION_OBJECT))
+            return failed(out_reason, reason_not_mapped);
+        if (region->kind == REGION_OBJECT && !object_allows(region->object, protection))
+            return invalid(out_reason, reason_protection);
+        done = region->end;
+    }
+    return STATUS_OK;
+}
+
+enum status space_protect(struct space *space, uint64_t address, uint64_t length_bytes,
+                          enum protection protection, const char **out_reason)
+{
+    enum status status = check_range(address, length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    if (!protection_known(protection))
+        return invalid(out_reason, reason_protection);
+    uint64_t end = address + length_bytes;
+    status = check_protectable(space, address, end, protection, out_reason);
+    if (status != STATUS_OK)
+        return status;
+
+    status = region_isolate(space, address, end);
+    if (status != STATUS_OK)
+        return status;
+
+    for (struct region *region = region_find(space, address);
+         region != nullptr && region->start < end; region = region_next(region))
+        set_protection(space, region, protection);
+    region_merge(space, address, end);
+    return STATUS_OK;
+}
+
+enum status space_map(struct space *space, struct memory_object *object, uint64_t offset_bytes,
+                      uint64_t length_bytes, uint64_t address, enum protection protection,
+                      uint64_t *out_address, const char **out_reason)
+{
+    uint64_t size_bytes = memory_object_size_bytes(object);
+    if (offset_bytes % PAGE_BYTES != 0 || offset_bytes > size_bytes ||
+        length_bytes > size_bytes - offset_bytes)
+        return invalid(out_reason, reason_offset);
+    if (!protection_known(protection) || !object_allows(object, protection))
+        return invalid(out_reason, reason_protection);
+    uint64_t start;
+    enum status status = choose(space, length_bytes, address, PAGE_BYTES, &start, out_reason);
+    if (status != STATUS_OK)
+        return status;
+
+    struct region *region = mapping_create(space, start, length_bytes);
+    if (region == nullptr)
+        return STATUS_OVERLOADED;
+
+    region->kind = REGION_OBJECT;
+    region->protection = (uint8_t)protection;
+    region->object = object;
+    region->offset_bytes = offset_bytes;
+    region_insert(space, region);
+    if (length_bytes <= EAGER_BYTES && protection != PROTECTION_NONE)
+        page_map_present(space, region, region->start, region->end);
+    region_merge(space, start, start + length_bytes);
+    *out_address = start;
+    return STATUS_OK;
+}
+
+enum status space_unmap(struct space *space, uint64_t address, uint64_t length_bytes,
+                        const char **out_reason)
+{
+    enum status status = check_range(address, length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t end = address + length_bytes;
+    for (const struct region *region = region_find_from(space, address);
+         region != nullptr && region->start < end; region = region_next(region))
+        if (region->kind == REGION_KERNEL)
+            return failed(out_reason, reason_kernel);
+
+    status = region_isolate(space, address, end);
+    if (status != STATUS_OK)
+        return status;
+
+    struct region *region = region_find_from(space, address);
+    while (region != nullptr && region->start < end) {
+        struct region *next = region_next(region);
+        region_discard(space, region);
+        region = next;
+    }
+    return STATUS_OK;
+}
+
+enum status space_map_kernel_frames(struct space *space, paddr_t first, uint64_t length_bytes,
+                                    enum page_access access, uint64_t *out_address)
+{
+    ASSERT(first % PAGE_BYTES == 0 && length_bytes % PAGE_BYTES == 0 && length_bytes > 0);
+    uint64_t start;
+    if (!region_find_free(space, length_bytes, PAGE_BYTES, &start))
+        return STATUS_OVERLOADED;
+    struct region *region = mapping_create(space, start, length_bytes);
+    if (region == nullptr)
+        return STATUS_OVERLOADED;
+
+    region->kind = REGION_KERNEL;
+    region->protection = access;
+    region_insert(space, region);
+    for (uint64_t offset = 0; offset < length_bytes; offset += PAGE_BYTES)
+        page_map(space, region, start + offset, first + offset);
+    *out_address = start;
+    return STATUS_OK;
+}

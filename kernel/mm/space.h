@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Address spaces: regions, mappings, demand-zero pages, and the one copy routine
+// (space.c, fault.c, region.c, page.c, copy.c).
+//
+// Invariants:
+//  1. Regions are disjoint, sorted in a red-black tree, and cover every mapped page.
+//     Neighbours that could be one region are one.
+//  2. Committed pages and page tables are charged when committed; a touch can't fail.
+//     Page tables stay, charged, until the space ends.
+//  3. No page is writable and executable.
+//  4. User memory is reached by walking this structure and copying from or to the
+//     frame: no user address is ever dereferenced.
+//
+// Costs: O(log regions) to find anything, a free range included; then linear in the pages
+// of the range that are or can be mapped (reserved addresses cost nothing).
+#pragma once
+
+#include <stdint.h>
+
+#include <gen/kernel/virtual_memory.h> // enum protection
+#include <kernel/arch.h>
+#include <kernel/mm/budget.h>
+#include <lib/rbtree.h>
+
+struct memory_object;
+
+struct space {
+    struct arch_space arch;
+    struct budget *budget; // referenced; pays for everything here
+    struct rbtree regions; // struct region (region.h), by address
+    uint64_t region_count;
+    uint64_t committed_bytes; // anonymous memory, charged
+    uint64_t resident_bytes;  // pages that are mapped now, own and shared
+    uint64_t table_bytes;     // page tables, charged
+    uint64_t uncached_count;  // regions of device registers, which can't be copied
+    uint64_t placement_hint;  // where the search for a free range starts, random
+};
+
+// An empty space.  STATUS_OVERLOADED without memory; then nothing is kept.
+[[nodiscard]] enum status space_init(struct space *space, struct budget *budget,
+                                     uint64_t placement_seed);
+// Unmaps everything and uncharges it.
+void space_fini(struct space *space);
+
+// The operations of VirtualMemory; arguments are checked here, `out_reason` gets a
+// static text that names the argument and its range when the status is
+// STATUS_INVALID_ARGUMENT or STATUS_FAILED.  All take effect whole or not at all;
+// STATUS_OVERLOADED: the space's budget is exhausted.
+
+// An address that the space chooses has a free page before and behind the range, so that
+// running over either end faults.  Adjacent reservations join into one.
+[[nodiscard]] enum status space_reserve(struct space *space, uint64_t length_bytes,
+                                        uint64_t address, uint64_t alignment_bytes,
+                                        uint64_t *out_address, const char **out_reason);
+[[nodiscard]] enum status space_commit(struct space *space, uint64_t address,
+                                       uint64_t length_bytes, enum protection protection,
+                                       const char **out_reason);
+// Reserves and commits at once: a range that is free.  address 0: chosen.
+[[nodiscard]] enum status space_allocate(struct space *space, uint64_t length_bytes,
+                                         uint64_t address, enum protection protection,
+                                         uint64_t *out_address, const char **out_reason);
+[[nodiscard]] enum status space_decommit(struct space *space, uint64_t address,
+                                         uint64_t length_bytes, const char **out_reason);
+[[nodiscard]] enum status space_protect(struct space *space, uint64_t address,
+                                        uint64_t length_bytes, enum protection protection,
+                                        const char **out_reason);
+// Takes a reference on the object.  address 0: chosen.  The pages of a short range that
+// the object has already are mapped now, the others when they are touched.
+[[nodiscard]] enum status space_map(struct space *space, struct memory_object *object,
+                                    uint64_t offset_bytes, uint64_t length_bytes,
+                                    uint64_t address, enum protection protection,
+                                    uint64_t *out_address, const char **out_reason);
+[[nodiscard]] enum status space_unmap(struct space *space, uint64_t address,
+                                      uint64_t length_bytes, const char **out_reason);
+
+// Maps frames of the kernel's own (ring, CapSet) at an address chosen by the space.
+// The frames stay the caller's, who keeps them until the space has ended; user code may
+// not unmap or protect the range.  STATUS_OVERLOADED: budget or addresses are exhausted.
+[[nodiscard]] enum status space_map_kernel_frames(struct space *space, paddr_t first,
+                                                  uint64_t length_bytes,
+                                                  enum page_access access,
+                                                  uint64_t *out_address);
+
+// Resolves a user page fault: STATUS_OK, the access can be tried again; otherwise
+// STATUS_FAILED and the kind of fault (enum fault_kind): unmapped, protection, or
+// guardPage for the page directly below committed read-write memory, if nothing
+// accessible is there: stacks grow into it.
+[[nodiscard]] enum status space_fault(struct space *space, uint64_t address, bool write,
+                                      bool execute, unsigned *out_fault_kind);
+
+// The copy routine.  Copies between user memory of two spaces, or of one and the
+// kernel.  STATUS_BAD_ADDRESS if a page isn't mapped with the access needed, or is device
+// registers; then part may have been copied.  Brings demand-zero pages in.
+[[nodiscard]] enum status space_copy_in(struct space *space, void *to, uint64_t from,
+                                        uint64_t size_bytes);
+[[nodiscard]] enum status space_copy_out(struct space *space, uint64_t to, const void *from,
+                                         uint64_t size_bytes);
+[[nodiscard]] enum status space_copy_across(struct space *to_space, uint64_t to,
+                                            struct space *from_space, uint64_t from,
+                                            uint64_t size_bytes);

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: MIT
+// Endpoint: where calls meet their server.
+//
+// The idea: a call is never copied into the kernel.  It waits as an operation of its
+// caller until a server receives, and only then the message moves, once, from the
+// caller's memory to the server's.  Capabilities are resolved when the call is submitted.
+//
+// A call is, in this order:
+//     queued     in `calls`, has a slot
+//     delivered  in no list, has a slot; its id was given to the server
+//     finished   its completion is posted, the slot is free
+//
+// Invariants:
+//  1. Each unfinished call has one slot; the number of slots is fixed, so the kernel
+//     memory and the work of closing are bounded by queue_max.
+//  2. `receivers` and `calls` are never both non-empty, nor `receivers` and `notices`.
+//  3. A minted object gives one release notice in its life, after its last hold.  An
+//     unfinished call has a hold: a server that freed its state on a notice is not called.
+//  4. After close, all lists and slots are empty and stay so.  Since close comes before
+//     destroy, and an unfinished call holds its object, the operations need no references.
+//
+// What it doesn't do: decide about messages.  Neither the message nor the word is looked at.
+// Tested in tests/core/endpoint_test.c and tests/iface/endpoint_test.c.
+
+#include <kernel/ipc/endpoint.h>
+
+#include <gen/interfaces.h>
+#include <gen/kernel/endpoint.h>
+#include <kernel/debug/panic.h>
+#include <kernel/debug/trace.h>
+#include <kernel/ipc/call.h>
+#include <kernel/ipc/call_trace.h>
+#include <kernel/ipc/endpoint_state.h>
+#include <kernel/ipc/invocation.h>
+#include <kernel/ipc/op.h>
+#include <kernel/ipc/submit.h>
+#include <kernel/mm/slab.h>
+#include <kernel/object/objects.h>
+#include <kernel/sched/process.h>
+#include <kernel/sched/thread.h>
+
+static struct slab_cache endpoint_cache = SLAB_CACHE(struct endpoint);
+static struct slab_cache minted_cache = SLAB_CACHE(struct minted);
+
+static const char reason_gone[] = "the server behind this capability is gone";
+static const char reason_ended[] = "the server ended before it answered";
+static const char reason_revoked[] = "this capability was revoked by its server";
+static const char reason_full[] = "the server's queue is full";
+static const char reason_table_full[] = "no room for the capabilities of the message";
+
+static void endpoint_unheld(struct object *object);
+static void endpoint_destroy(struct object *object);
+static void minted_unheld(struct object *object);
+static void minted_destroy(struct object *object);
+
+const struct object_type endpoint_type = {
+    .dispatch = &endpoint_dispatch,
+    .hold_mode = CAPOS_HOLD_COPY,
+    .unheld = endpoint_unheld,
+    .destroy = endpoint_destroy,
+};
+
+const struct object_type minted_type = {
+    .hold_mode = CAPOS_HOLD_COPY,
+    .unheld = minted_unheld,
+    .destroy = minted_destroy,
+};
+
+// ---- The end of calls ---------------------------------------------------------------
+
+// Takes a call out of its endpoint, wherever it is.
+void call_withdraw(struct op *op)
+{
+    struct endpoint *endpoint = minted_of(op->object)->endpoint;
+    if (list_linked(&op->queue_link))
+        list_remove(&op->queue_link);
+    slot_free(endpoint, op->call_slot);
+    op->call_slot = CALL_SLOT_NONE;
+    object_unhold(op->object);
+}
+
+static void call_finish_status(struct op *op, enum status status)
+{
+    call_withdraw(op);
+    op_finish_status(op, status);
+}
+
+static void call_fail(struct op *op, enum status status, const char *reason)
+{
+    call_withdraw(op);
+    op_fail(op, status, reason);
+}
+
+void receive_withdraw(struct op *op)
+{
+    list_remove(&op->queue_link);
+}
+
+// ---- Delivery -----------------------------------------------------------------------
+
+enum delivery {
+    DELIVERY_DONE,
+    DELIVERY_CALL_FAILED,    // the call has been finished; the receive can go on
+    DELIVERY_RECEIVE_FAILED, // the server's buffer is bad; the call is as before
+};
+
+// Whether every page of a buffer can be read.
+static bool span_readable(const struct span *span)
+{
+    uint8_t byte;
+    for (uint64_t at = 0; at < span->size_bytes; at += PAGE_BYTES) {
+        if (span_read(span, (uint32_t)at, &byte, 1) != STATUS_OK)
+            return false;
+    }
+    return span->size_bytes == 0 ||
+           span_read(span, span->size_bytes - 1, &byte, 1) == STATUS_OK;
+}
+
+static uint32_t round_up_8(uint32_t size_bytes)
+{
+    return (size_bytes + 7u) & ~7u;
+}
+
+// Copies a message into a buffer and makes sure that the records behind it can be written:
+// after this, handing over the capabilities can't fail.
+static enum status message_copy(const struct span *to, uint32_t to_offset,
+                                const struct span *from, uint32_t message_bytes,
+                                uint32_t transfer_count)
+{
+    enum status status = span_copy(to, to_offset, from, 0, message_bytes);
+    if (status != STATUS_OK || transfer_count == 0)
+        return status;
+    static const struct capos_cap_record blank[CAPOS_TRANSFER_COUNT_MAX];
+    return span_write(to, to_offset + round_up_8(message_bytes), blank,
+                      transfer_count * (uint32_t)sizeof blank[0]);
+}
+
+static void message_commit(const struct span *to, uint32_t to_offset, uint32_t message_bytes,
+                           struct transfer_set *set)
+{
+    uint32_t count = set->count;
+    if (count == 0)
+        return;
+    struct capos_cap_record records[CAPOS_TRANSFER_COUNT_MAX];
+    transfer_commit(set, to->thread->process, records);
+    enum status status = span_write(to, to_offset + round_up_8(message_bytes), records,
+                                    count * (uint32_t)sizeof records[0]);
+    ASSERT(status == STATUS_OK); // message_copy wrote the same place
+}
+
+// Moves a queued call's message into a server's buffer.
+static enum delivery call_deliver(struct op *call, const struct span *buffer,
+                                  uint32_t *out_transfer_count)
+{
+    struct minted *minted = minted_of(call->object);
+    struct process *server = buffer->thread->process;
+    uint32_t transfer_count = call->transfers == nullptr ? 0 : call->transfers->count;
+    uint32_t message_bytes = call->params.size_bytes;
+    uint32_t header_bytes = sizeof(struct capos_recv_header);
+    if (header_bytes + message_bytes + transfer_count * sizeof(struct capos_cap_record) >
+        buffer->size_bytes) {
+        call_finish_status(call, STATUS_BAD_LENGTH);
+        return DELIVERY_CALL_FAILED;
+    }
+    if (transfer_count > 0 &&
+        cap_table_reserve(&server->caps, server->budget, transfer_count) != STATUS_OK) {
+        call_fail(call, STATUS_OVERLOADED, reason_table_full);
+        return DELIVERY_CALL_FAILED;
+    }
+    struct capos_recv_header header = {
+        .call_id = slot_call_id(minted->endpoint, call->call_slot),
+        .word = minted->word,
+        .interface_id = minted->interface_id,
+        .method = call->method,
+    };
+    if (span_write(buffer, 0, &header, header_bytes) != STATUS_OK)
+        return DELIVERY_RECEIVE_FAILED;
+    if (message_copy(buffer, header_bytes, &call->params, message_bytes, transfer_count) !=
+        STATUS_OK) {
+        if (span_readable(&call->params))
+            return DELIVERY_RECEIVE_FAILED;
+        call_finish_status(call, STATUS_BAD_ADDRESS);
+        return DELIVERY_CALL_FAILED;
+    }
+    if (call->transfers != nullptr)
+        message_commit(buffer, header_bytes, message_bytes, call->transfers);
+    call->delivered = true;
+    *out_transfer_count = transfer_count;
+    return DELIVERY_DONE;
+}
+
+// Offers a call to the waiting receives; it is queued if none takes it.
+static void call_offer(struct endpoint *endpoint, struct op *call)
+{
+    struct list_link *link;
+    while ((link = list_first(&endpoint->receivers)) != nullptr) {
+        struct op *receive = container_of(link, struct op, queue_link);
+        uint32_t message_bytes = call->params.size_bytes;
+        uint32_t transfer_count;
+        enum delivery delivery = call_deliver(call, &receive->result, &transfer_count);
+        if (delivery == DELIVERY_CALL_FAILED)
+            return;
+        receive_withdraw(receive);
+        if (delivery == DELIVERY_DONE) {
+            op_finish(receive, 0, 0, message_bytes, transfer_count);
+            return;
+        }
+        op_finish_status(receive, STATUS_BAD_ADDRESS);
+    }
+    list_push_back(&endpoint->calls, &call->queue_link);
+}
+
+// Writes a release notice into a server's buffer.
+static enum status notice_deliver(struct endpoint *endpoint, const struct span *buffer)
+{
+    struct minted *minted =
+        container_of(list_first(&endpoint->notices), struct minted, notice_link);
+    struct capos_recv_header header = {
+        .word = minted->word,
+        .interface_id = minted->interface_id,
+    };
+    enum status status = span_write(buffer, 0, &header, sizeof header);
+    if (status == STATUS_OK) {
+        list_remove(&minted->notice_link);
+        object_put(&minted->object);
+    }
+    return status;
+}
+
+// ---- Ring operations ----------------------------------------------------------------
+
+enum status endpoint_lookup(struct thread *thread, capos_cap_id id,
+                            struct object **out_endpoint)
+{
+    struct cap_slot *slot = cap_table_lookup(&thread->process->caps, id);
+    if (slot == nullptr)
+        return STATUS_BAD_CAPABILITY;
+    if (slot->object->type != &endpoint_type)
+        return STATUS_WRONG_INTERFACE;
+    *out_endpoint = slot->object;
+    return STATUS_OK;
+}
+
+// The transfer descriptors behind a message, resolved.
+static enum status descriptors_resolve(struct transfer_set *set, const struct span *with,
+                                       uint32_t message_bytes, uint32_t count)
+{
+    struct capos_transfer descriptors[CAPOS_TRANSFER_COUNT_MAX];
+    enum status status =
+        span_read(with, message_bytes, descriptors, count * (uint32_t)sizeof descriptors[0]);
+    if (status != STATUS_OK)
+        return status;
+    return transfer_resolve(set, with->thread->process, descriptors, count);
+}
+
+static enum status call_admit(struct thread *thread, const struct capos_sqe *sqe,
+                              struct minted *minted, struct op **out_op)
+{
+    struct span params, result;
+    enum status status = message_span(&params, thread, sqe);
+    if (status == STATUS_OK)
+        status = span_init(&result, thread, sqe->result, sqe->result_bytes_max,
+                           (sqe->flags & CAPOS_SQE_RESULT_IN_RING) != 0);
+    if (status != STATUS_OK)
+        return status;
+    struct op *op = op_create(thread, sqe->user_data, &minted->object, call_withdraw);
+    if (op == nullptr)
+        return STATUS_OVERLOADED;
+    op->result = result;
+    op->params = params;
+    op->params.size_bytes = sqe->params_bytes; // the message alone
+    op->method = sqe->method;
+    if (sqe->transfer_count > 0) {
+        op->transfers = transfer_set_create(thread->process);
+        status = op->transfers == nullptr
+                     ? STATUS_OVERLOADED
+                     : descriptors_resolve(op->transfers, &params, sqe->params_bytes,
+                                           sqe->transfer_count);
+        if (status != STATUS_OK) {
+            op_discard(op);
+            return status;
+        }
+    }
+    op->trace_id = call_trace_current(&thread->ring);
+    *out_op = op;
+    return STATUS_OK;
+}
+
+enum status endpoint_call(struct thread *thread, const struct capos_sqe *sqe,
+                          struct object *object)
+{
+    struct minted *minted = minted_of(object);
+    struct endpoint *endpoint = minted->endpoint;
+    if (minted->revoked)
+        return submit_fail(thread, sqe, STATUS_DISCONNECTED, reason_revoked);
+    if (endpoint->closed)
+        return submit_fail(thread, sqe, STATUS_DISCONNECTED, reason_gone);
+    if (endpoint->first_free == CALL_SLOT_NONE)
+        return submit_fail(thread, sqe, STATUS_OVERLOADED, reason_full);
+    struct op *op;
+    enum status status = call_admit(thread, sqe, minted, &op);
+    if (status != STATUS_OK)
+        return status;
+    slot_assign(endpoint, op);
+    object_hold(&minted->object);
+    call_offer(endpoint, op);
+    return STATUS_PENDING;
+}
+
+enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
+                             struct object *object)
+{
+    struct endpoint *endpoint = endpoint_of(object);
+    struct span buffer;
+    enum status status = span_init(&buffer, thread, sqe->result, sqe->result_bytes_max,
+                                   (sqe->flags & CAPOS_SQE_RESULT_IN_RING) != 0);
+    if (status != STATUS_OK)
+        return status;
+    if (buffer.size_bytes < sizeof(struct capos_recv_header))
+        return STATUS_BAD_LENGTH;
+    struct list_link *link;
+    while (list_empty(&endpoint->notices) && (link = list_first(&endpoint->calls)) != nullptr) {
+        struct op *call = container_of(link, struct op, queue_link);
+        uint32_t message_bytes = call->params.size_bytes;
+        uint32_t transfer_count;
+        switch (call_deliver(call, &buffer, &transfer_count)) {
+        case DELIVERY_DONE:
+            list_remove(&call->queue_link);
+            submit_finish(thread, sqe, 0, 0, message_bytes, transfer_count);
+            return STATUS_PENDING;
+        case DELIVERY_RECEIVE_FAILED:
+            return STATUS_BAD_ADDRESS;
+        case DELIVERY_CALL_FAILED: // its end may have been the last of its object's holds
+            break;
+        }
+    }
+    if (!list_empty(&endpoint->notices)) {
+        status = notice_deliver(endpoint, &buffer);
+        if (status != STATUS_OK)
+            return status;
+        submit_finish(thread, sqe, 0, CAPOS_CQE_RELEASED, 0, 0);
+        return STATUS_PENDING;
+    }
+    struct op *op = op_create(thread, sqe->user_data, object, receive_withdraw);
+    if (op == nullptr)
+        return STATUS_OVERLOADED;
+    op->result = buffer;
+    list_push_back(&endpoint->receivers, &op->queue_link);
+    return STATUS_PENDING;
+}
+
+// Gives a delivered call its answer.  STATUS_OK also when the caller couldn't take it:
+// that is the caller's error, not the server's.
+static enum status call_answer(struct op *call, const struct span *answer,
+                               uint32_t message_bytes, struct transfer_set *set, int32_t result,
+                               uint32_t flags)
+{
+    struct process *caller = call->thread->process;
+    uint32_t count = set->count;
+    if (message_bytes + count * sizeof(struct capos_cap_record) > call->result.size_bytes) {
+        // An exception whose words don't fit still says what kind it is.
+        call_withdraw(call);
+        if (result < 0)
+            op_finish(call, result, 0, 0, 0);
+        else
+            op_finish_status(call, STATUS_NO_RESULT_SPACE);
+        return STATUS_OK;
+    }
+    if (count > 0 && cap_table_reserve(&caller->caps, caller->budget, count) != STATUS_OK) {
+        call_fail(call, STATUS_OVERLOADED, reason_table_full);
+        return STATUS_OK;
+    }
+    if (message_copy(&call->result, 0, answer, message_bytes, count) != STATUS_OK) {
+        if (!span_readable(answer))
+            return STATUS_BAD_ADDRESS;
+        call_finish_status(call, STATUS_BAD_ADDRESS);
+        return STATUS_OK;
+    }
+    message_commit(&call->result, 0, message_bytes, set);
+    call_withdraw(call);
+    op_finish(call, result, flags, message_bytes, count);
+    return STATUS_OK;
+}
+
+enum status endpoint_return(struct thread *thread, const struct capos_sqe *sqe,
+                            struct object *object)
+{
+    struct endpoint *endpoint = endpoint_of(object);
+    struct op *call = slot_lookup(endpoint, sqe->call_id);
+    if (call == nullptr)
+        return STATUS_NOT_FOUND;
+    bool exception = (sqe->flags & CAPOS_SQE_EXCEPTION) != 0;
+    if (exception ? sqe->method < STATUS_FAILED || sqe->method > STATUS_INVALID_ARGUMENT
+                  : sqe->method != 0)
+        return STATUS_BAD_FLAGS;
+    struct span answer;
+    enum status status = message_span(&answer, thread, sqe);
+    if (status != STATUS_OK)
+        return status;
+    struct transfer_set set;
+    set.count = 0;
+    if (sqe->transfer_count > 0) {
+        status = descriptors_resolve(&set, &answer, sqe->params_bytes, sqe->transfer_count);
+        if (status != STATUS_OK)
+            return status;
+    }
+    status =
+        call_answer(call, &answer, sqe->params_bytes, &set,
+                    exception ? -(int32_t)sqe->method : 0, exception ? CAPOS_CQE_EXCEPTION : 0);
+    if (set.count > 0)
+        transfer_drop(&set);
+    return status;
+}
+
+// ---- Life ---------------------------------------------------------------------------
+
+static void endpoint_unheld(struct object *object)
+{
+    struct endpoint *endpoint = endpoint_of(object);
+    endpoint->closed = true;
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        if (endpoint->slots[i].op != nullptr)
+            call_fail(endpoint->slots[i].op, STATUS_DISCONNECTED, reason_gone);
+    }
+    struct list_link *link;
+    while ((link = list_first(&endpoint->receivers)) != nullptr) {
+        struct op *receive = container_of(link, struct op, queue_link);
+        receive_withdraw(receive);
+        op_finish_status(receive, STATUS_DISCONNECTED);
+    }
+    while ((link = list_pop_front(&endpoint->notices)) != nullptr)
+        object_put(&container_of(link, struct minted, notice_link)->object);
+}
+
+static void endpoint_destroy(struct object *object)
+{
+    struct endpoint *endpoint = endpoint_of(object);
+    struct budget *budget = endpoint->budget;
+    kernel_pages_put(budget, endpoint->slots, endpoint->slots_order);
+    slab_put(&endpoint_cache, budget, endpoint);
+    object_put(&budget->object);
+}
+
+static void minted_unheld(struct object *object)
+{
+    struct minted *minted = minted_of(object);
+    struct endpoint *endpoint = minted->endpoint;
+    if (endpoint->closed)
+        return;
+    object_get(object);
+    list_push_back(&endpoint->notices, &minted->notice_link);
+    struct list_link *link;
+    while (!list_empty(&endpoint->notices) &&
+           (link = list_first(&endpoint->receivers)) != nullptr) {
+        struct op *receive = container_of(link, struct op, queue_link);
+        enum status status = notice_deliver(endpoint, &receive->result);
+        receive_withdraw(receive);
+        if (status == STATUS_OK)
+            op_finish(receive, 0, CAPOS_CQE_RELEASED, 0, 0);
+        else
+            op_finish_status(receive, status);
+    }
+}
+
+static void minted_destroy(struct object *object)
+{
+    struct minted *minted = minted_of(object);
+    struct endpoint *endpoint = minted->endpoint;
+    slab_put(&minted_cache, endpoint->budget, minted);
+    object_put(&endpoint->object);
+}
+
+uint64_t object_interface_id(const struct object *object)
+{
+    return object->type == &minted_type
+               ? container_of(object, const struct minted, object)->interface_id
+               : object->type->dispatch->interface_id;
+}
+
+struct object *endpoint_create(struct budget *budget, uint32_t queue_max)
+{
+    ASSERT(queue_max >= 1 && queue_max <= ENDPOINT_QUEUE_MAX);
+    struct endpoint *endpoint = slab_get(&endpoint_cache, budget);
+    if (endpoint == nullptr)
+        return nullptr;
+    while ((PAGE_BYTES << endpoint->slots_order) < queue_max * sizeof(struct call_slot))
+        endpoint->slots_order++;
+    endpoint->slots = kernel_pages_get(budget, endpoint->slots_order);
+    if (endpoint->slots == nullptr) {
+        slab_put(&endpoint_cache, budget, endpoint);
+        return nullptr;
+    }
+    object_init(&endpoint->object, &endpoint_type);
+    object_get(&budget->object);
+    endpoint->budget = budget;
+    endpoint->slot_count = queue_max;
+    endpoint->first_free = CALL_SLOT_NONE;
+    for (uint32_t i = queue_max; i-- > 0;)
+        slot_free(endpoint, i);
+    list_init(&endpoint->receivers);
+    list_init(&endpoint->calls);
+    list_init(&endpoint->notices);
+    return &endpoint->object;
+}
+
+// ---- Methods ------------------------------------------------------------------------
+
+enum status endpoint_mint(struct object *self, struct invocation *invocation,
+                          const struct endpoint_mint_params *params,
+                          struct endpoint_mint_results *out_results)
+{
+    struct endpoint *endpoint = endpoint_of(self);
+    const struct interface_info *known = interface_lookup(params->interface_id);
+    if (params->interface_id == 0 || (known != nullptr && known->kernel_homed))
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "interfaceId: not zero and not a kernel-homed interface");
+    struct minted *minted = slab_get(&minted_cache, endpoint->budget);
+    if (minted == nullptr)
+        return invocation_fail(invocation, STATUS_OVERLOADED,
+                               "the endpoint's memory budget is exhausted");
+    object_init(&minted->object, &minted_type);
+    object_get(&endpoint->object);
+    minted->endpoint = endpoint;
+    minted->interface_id = params->interface_id;
+    minted->word = params->word;
+    out_results->object = invocation_add_capability(invocation, &minted->object);
+    return STATUS_OK;
+}
+
+enum status endpoint_revoke(struct object *self, struct invocation *invocation,
+                            const struct endpoint_revoke_params *params)
+{
+    struct endpoint *endpoint = endpoint_of(self);
+    struct object *object = invocation_object(invocation, params->object);
+    if (object->type != &minted_type || minted_of(object)->endpoint != endpoint)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "object: one that this endpoint minted");
+    struct minted *minted = minted_of(object);
+    trace(TRACE_REVOKE, minted->word, 0);
+    minted->revoked = true;
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        struct op *op = endpoint->slots[i].op;
+        if (op != nullptr && op->object == object)
+            call_fail(op, STATUS_DISCONNECTED, reason_revoked);
+    }
+    return STATUS_OK;
+}
+
+enum status endpoint_disconnect(struct object *self, struct invocation *)
+{
+    struct endpoint *endpoint = endpoint_of(self);
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        struct op *op = endpoint->slots[i].op;
+        if (op != nullptr && op->delivered)
+            call_fail(op, STATUS_DISCONNECTED, reason_ended);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// InterruptController and Interrupt: lines of the machine's interrupt controller.
+//
+// A line is masked from each interrupt until the next wait, so a level-triggered device that
+// nobody serves can't flood the CPU.
+//
+// Invariants:
+//  1. A line belongs to at most one Interrupt.
+//  2. The line is unmasked exactly while somebody waits, or while an interrupt is owed to
+//     nobody because the wait was withdrawn.
+//
+// Tested in tests/core/devices_test.c.
+
+#include <gen/kernel/interrupt.h>
+#include <kernel/arch.h>
+#include <kernel/debug/panic.h>
+#include <kernel/ipc/invocation.h>
+#include <kernel/ipc/op.h>
+#include <kernel/mm/slab.h>
+#include <kernel/object/interrupt.h>
+#include <kernel/object/objects.h>
+#include <kernel/sched/process.h>
+#include <lib/container_of.h>
+
+struct interrupt {
+    struct object object;
+    struct budget *budget; // referenced
+    uint32_t line;
+    uint64_t count;
+    bool owed;           // one came while nobody waited
+    struct list waiters; // struct op.queue_link
+};
+
+static struct slab_cache interrupt_cache = SLAB_CACHE(struct interrupt);
+static struct interrupt *lines[ARCH_IRQ_COUNT_MAX];
+
+static const struct object_type controller_type = {
+    .dispatch = &interrupt_controller_dispatch,
+    .hold_mode = CAPOS_HOLD_COPY,
+};
+
+static struct object controller = {.type = &controller_type, .reference_count = 1};
+
+struct object *interrupt_controller_object(void)
+{
+    return &controller;
+}
+
+static void interrupt_destroy(struct object *object)
+{
+    struct interrupt *interrupt = container_of(object, struct interrupt, object);
+    struct budget *budget = interrupt->budget;
+    ASSERT(lines[interrupt->line] == interrupt && list_empty(&interrupt->waiters));
+    arch_irq_mask(interrupt->line);
+    lines[interrupt->line] = nullptr;
+    slab_put(&interrupt_cache, budget, interrupt);
+    object_put(&budget->object);
+}
+
+static const struct object_type interrupt_type = {
+    .dispatch = &interrupt_dispatch,
+    .hold_mode = CAPOS_HOLD_COPY,
+    .destroy = interrupt_destroy,
+};
+
+enum status interrupt_controller_bind(struct object *, struct invocation *invocation,
+                                      const struct interrupt_controller_bind_params *params,
+                                      struct interrupt_controller_bind_results *out_results)
+{
+    if (params->line >= arch_irq_count())
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "line: below the number of inputs of the I/O APIC");
+    if (lines[params->line] != nullptr)
+        return invocation_fail(invocation, STATUS_FAILED, "line: bound already");
+    struct budget *budget = invocation->process->budget;
+    struct interrupt *interrupt = slab_get(&interrupt_cache, budget);
+    if (interrupt == nullptr)
+        return STATUS_OVERLOADED;
+    object_init(&interrupt->object, &interrupt_type);
+    object_get(&budget->object);
+    interrupt->budget = budget;
+    interrupt->line = params->line;
+    list_init(&interrupt->waiters);
+    lines[params->line] = interrupt;
+    arch_irq_setup(params->line, params->trigger == TRIGGER_LEVEL);
+    out_results->interrupt = invocation_add_capability(invocation, &interrupt->object);
+    return STATUS_OK;
+}
+
+static void wait_cancel(struct op *op)
+{
+    list_remove(&op->queue_link);
+}
+
+enum status interrupt_wait(struct object *self, struct invocation *invocation,
+                           struct interrupt_wait_results *out_results)
+{
+    ASSERT(self->type == &interrupt_type);
+    struct interrupt *interrupt = container_of(self, struct interrupt, object);
+    if (interrupt->owed) {
+        interrupt->owed = false;
+        out_results->count = interrupt->count;
+        return STATUS_OK;
+    }
+    struct op *op = invocation_defer(invocation, self, wait_cancel);
+    if (op == nullptr)
+        return STATUS_OVERLOADED;
+    list_push_back(&interrupt->waiters, &op->queue_link);
+    arch_irq_unmask(interrupt->line);
+    return STATUS_PENDING;
+}
+
+void interrupt_raise(uint32_t line)
+{
+    struct interrupt *interrupt = lines[line];
+    if (interrupt == nullptr)
+        return;
+    interrupt->count++;
+    interrupt->owed = list_empty(&interrupt->waiters);
+    struct interrupt_wait_results results = {.count = interrupt->count};
+    struct list_link *link;
+    while ((link = list_pop_front(&interrupt->waiters)) != nullptr)
+        interrupt_wait_complete(container_of(link, struct op, queue_link), &results);
+}

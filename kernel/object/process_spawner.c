@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+// ProcessSpawner and ProcessBuilder: making processes from outside.
+//
+// A builder owns a process in state BUILDING and fills its address space and CapSet.  The
+// first call that fails spoils it, also one that is refused before its method runs, so
+// that a parent may submit all calls as one batch: `start` succeeds only if all did.
+//
+// Tested in tests/core/process_test.c and tests/iface/process_test.c.
+
+#include <abi/trace.h>
+#include <gen/kernel/process.h>
+#include <kernel/debug/panic.h>
+#include <kernel/ipc/call_trace.h>
+#include <kernel/ipc/invocation.h>
+#include <kernel/mm/memory_object.h>
+#include <kernel/mm/slab.h>
+#include <kernel/object/objects.h>
+#include <kernel/sched/process.h>
+#include <lib/container_of.h>
+
+struct builder {
+    struct object object;
+    struct process *process; // referenced; nullptr once started
+    struct budget *budget;   // referenced; pays for this struct
+    enum status spoiled;     // STATUS_OK: it isn't
+    const char *reason;      // why it is
+};
+
+static struct slab_cache builder_cache = SLAB_CACHE(struct builder);
+
+static const char reason_refused[] = "an earlier call on this builder was refused";
+static const char reason_started[] = "the process has been started";
+static const char reason_no_memory[] = "the process's memory budget is exhausted";
+
+static void builder_call_refused(struct object *object, enum status)
+{
+    struct builder *builder = container_of(object, struct builder, object);
+    if (builder->spoiled != STATUS_OK)
+        return;
+    builder->spoiled = STATUS_FAILED;
+    builder->reason = reason_refused;
+}
+
+static void builder_discard_process(struct builder *builder)
+{
+    if (builder->process == nullptr)
+        return;
+    struct process *process = builder->process;
+    builder->process = nullptr;
+    object_put(&process->object);
+}
+
+static void builder_unheld(struct object *object)
+{
+    builder_discard_process(container_of(object, struct builder, object));
+}
+
+static void builder_destroy(struct object *object)
+{
+    struct builder *builder = container_of(object, struct builder, object);
+    struct budget *budget = builder->budget;
+    builder_discard_process(builder);
+    slab_put(&builder_cache, budget, builder);
+    object_put(&budget->object);
+}
+
+static const struct object_type spawner_type = {
+    .dispatch = &process_spawner_dispatch,
+    .hold_mode = CAPOS_HOLD_COPY,
+};
+
+static struct object spawner = {.type = &spawner_type, .reference_count = 1};
+
+static const struct object_type builder_type = {
+    .dispatch = &process_builder_dispatch,
+    .hold_mode = CAPOS_HOLD_MOVE,
+    .call_refused = builder_call_refused,
+    .unheld = builder_unheld,
+    .destroy = builder_destroy,
+};
+
+static struct builder *builder_of(struct object *object)
+{
+    ASSERT(object->type == &builder_type);
+    return container_of(object, struct builder, object);
+}
+
+struct object *process_spawner_object(void)
+{
+    return &spawner;
+}
+
+static struct builder *builder_create(struct budget *budget, const struct wire_text *name)
+{
+    struct builder *builder = slab_get(&builder_cache, budget);
+    if (builder == nullptr)
+        return nullptr;
+    builder->process = process_create(budget, name->text, name->size_bytes);
+    if (builder->process == nullptr) {
+        slab_put(&builder_cache, budget, builder);
+        return nullptr;
+    }
+    object_init(&builder->object, &builder_type);
+    object_get(&budget->object);
+    builder->budget = budget;
+    return builder;
+}
+
+enum status process_spawner_create(struct object *, struct invocation *invocation,
+                                   const struct process_spawner_create_params *params,
+                                   struct process_spawner_create_results *out_results)
+{
+    struct object *budget = invocation_object(invocation, params->budget);
+    struct builder *builder =
+        builder_create(container_of(budget, struct budget, object), &params->name);
+    if (builder == nullptr)
+        return invocation_fail(invocation, STATUS_OVERLOADED, reason_no_memory);
+    out_results->builder = invocation_add_capability(invocation, &builder->object);
+    return STATUS_OK;
+}
+
+// ---- ProcessBuilder -----------------------------------------------------------------
+
+// Notes the outcome of a call; the first failure spoils the builder.
+static enum status builder_note(struct builder *builder, struct invocation *invocation,
+                                enum status status, const char *reason)
+{
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    if (status == STATUS_OVERLOADED && reason == nullptr)
+        reason = reason_no_memory;
+    if (builder->spoiled == STATUS_OK) {
+        builder->spoiled = status;
+        builder->reason = reason;
+    }
+    return invocation_fail(invocation, builder->spoiled, builder->reason);
+}
+
+// Whether calls still do anything.
+static enum status builder_check(struct builder *builder, struct invocation *invocation)
+{
+    if (builder->spoiled != STATUS_OK)
+        return invocation_fail(invocation, builder->spoiled, builder->reason);
+    if (builder->process == nullptr)
+        return invocation_fail(invocation, STATUS_FAILED, reason_started);
+    return STATUS_OK;
+}
+
+enum status process_builder_map(struct object *self, struct invocation *invocation,
+                                const struct process_builder_map_params *params)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    const char *reason = nullptr;
+    if (params->address == 0)
+        return builder_note(builder, invocation, STATUS_INVALID_ARGUMENT,
+                            "address: a multiple of 4096, not zero");
+    uint64_t address;
+    struct object *object = invocation_object(invocation, params->object);
+    status =
+        space_map(&builder->process->space, memory_object_of(object), params->offset_bytes,
+                  params->length_bytes, params->address, params->protection, &address, &reason);
+    return builder_note(builder, invocation, status, reason);
+}
+
+enum status process_builder_commit(struct object *self, struct invocation *invocation,
+                                   const struct process_builder_commit_params *params)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    struct space *space = &builder->process->space;
+    const char *reason = nullptr;
+    if (params->address == 0)
+        return builder_note(builder, invocation, STATUS_INVALID_ARGUMENT,
+                            "address: a multiple of 4096, not zero");
+    uint64_t address;
+    status = space_allocate(space, params->length_bytes, params->address, params->protection,
+                            &address, &reason);
+    return builder_note(builder, invocation, status, reason);
+}
+
+enum status process_builder_grant(struct object *self, struct invocation *invocation,
+                                  const struct process_builder_grant_params *params)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    const struct invocation_transfer *transfer = &invocation->transfers[params->capability];
+    const char *reason = nullptr;
+    if (transfer->object == self) {
+        status = STATUS_INVALID_ARGUMENT;
+        reason = "capability: not the builder itself";
+    } else {
+        status = process_grant(builder->process, params->name.text, params->name.size_bytes,
+                               transfer->object, transfer->interface_id, transfer->mode);
+        if (status == STATUS_INVALID_ARGUMENT)
+            reason = "name: 1 to 31 bytes, without NUL, unique in the CapSet";
+        else if (status == STATUS_OVERLOADED &&
+                 builder->process->capset->count == CAPOS_CAPSET_COUNT_MAX)
+            reason = "the CapSet is full";
+    }
+    return builder_note(builder, invocation, status, reason);
+}
+
+enum status process_builder_start(struct object *self, struct invocation *invocation,
+                                  const struct process_builder_start_params *params,
+                                  struct process_builder_start_results *out_results)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    if (params->entry >= USER_ADDRESS_END)
+        return builder_note(builder, invocation, STATUS_INVALID_ARGUMENT,
+                            "entry: below 0x7ffffffff000");
+    if (params->stack_pointer >= USER_ADDRESS_END || params->stack_pointer % 16 != 0)
+        return builder_note(builder, invocation, STATUS_INVALID_ARGUMENT,
+                            "stackPointer: a multiple of 16 below 0x7ffffffff000");
+    status =
+        process_start(builder->process, params->entry, params->stack_pointer, params->argument);
+    if (status != STATUS_OK)
+        return builder_note(builder, invocation, status, nullptr);
+    // The builder's reference goes on to the handle.
+    out_results->process = invocation_add_capability(invocation, &builder->process->object);
+    builder->process = nullptr;
+    return STATUS_OK;
+}
+
+// Why a trace isn't possible; nullptr if it is.
+static const char *trace_problem(const struct process *process,
+                                 const struct memory_object *buffer,
+                                 const struct process_builder_trace_params *params)
+{
+    uint64_t size_bytes = memory_object_size_bytes(buffer);
+    if (process->trace != nullptr)
+        return "the process has a trace already";
+    if (!memory_object_writable(buffer) || memory_object_cache(buffer) != PAGE_CACHED ||
+        size_bytes < CAPOS_TRACE_BUFFER_BYTES_MIN || size_bytes > CAPOS_TRACE_BUFFER_BYTES_MAX)
+        return "buffer: writable memory of 8192 to 16777216 bytes";
+    if (params->bits == 0)
+        return "bits: at least one";
+    if (params->capture_bytes > CAPOS_TRACE_CAPTURE_BYTES_MAX)
+        return "captureBytes: 0 to 1024";
+    return nullptr;
+}
+
+enum status process_builder_trace(struct object *self, struct invocation *invocation,
+                                  const struct process_builder_trace_params *params)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    struct process *process = builder->process;
+    struct memory_object *buffer =
+        memory_object_of(invocation_object(invocation, params->buffer));
+    const char *reason = trace_problem(process, buffer, params);
+    if (reason != nullptr)
+        return builder_note(builder, invocation, STATUS_INVALID_ARGUMENT, reason);
+    process->trace = call_trace_create(process->budget, buffer,
+                                       invocation_object(invocation, params->notification),
+                                       params->bits, params->capture_bytes);
+    return builder_note(builder, invocation,
+                        process->trace == nullptr ? STATUS_OVERLOADED : STATUS_OK, nullptr);
+}

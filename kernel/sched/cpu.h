@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What each CPU has of its own.  One CPU runs now; nothing here is shared when more do.
+#pragma once
+
+#include <stdint.h>
+
+#include <kernel/ipc/invocation.h>
+#include <lib/rbtree.h>
+
+struct thread;
+
+struct cpu {
+    struct thread *current; // whose call, fault or time this is; nullptr when idle
+    struct thread *charged; // who pays for the time since switched_ns
+    struct thread *handoff; // runnable, not in the queue: goes next if current blocks
+    // Whether sched_leave has anything to look at: somebody became ready or blocked, a process
+    // is ending, a deadline or a clock hold came or went.
+    bool changed;
+    bool traces_unread;  // call_trace_signal has something to do
+    struct rbtree queue; // struct thread, by virtual run time
+    uint32_t queue_count;
+    uint64_t virtual_time; // of the thread that ran last; newcomers start here
+    uint64_t switched_ns;  // what was charged up to
+    uint64_t slice_end_ns; // when current has to make room; UINT64_MAX when alone
+    uint64_t timer_ns;     // what arch_timer_set was last told
+    bool tsc_allowed;      // what arch_set_tsc_allowed was last told
+    // Messages of kernel-homed methods, while one runs.
+    alignas(16) uint8_t params[INVOCATION_PARAMS_BYTES_MAX];
+    alignas(16) uint8_t results[INVOCATION_RESULTS_BYTES_MAX];
+};
+
+// The CPU that boots.  arch_cpu() returns it before and after kernel_boot.
+extern struct cpu boot_cpu;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Threads.  See thread.h.
+//
+// One run of kernel pages holds struct thread and, behind it, the FPU state; another, which
+// user code sees too, the ring.
+
+#include <kernel/sched/thread.h>
+
+#include <kernel/ipc/op.h>
+#include <kernel/mm/frame.h>
+#include <kernel/mm/slab.h>
+#include <kernel/sched/process.h>
+#include <kernel/sched/sched.h>
+
+constexpr unsigned RING_ORDER = 2;
+static_assert((PAGE_BYTES << RING_ORDER) == CAPOS_RING_BYTES);
+
+static size_t thread_fpu_offset(void)
+{
+    return (sizeof(struct thread) + 63u) & ~(size_t)63u;
+}
+
+static unsigned thread_order(void)
+{
+    unsigned order = 0;
+    while ((PAGE_BYTES << order) < thread_fpu_offset() + arch_fpu_bytes())
+        order++;
+    return order;
+}
+
+static paddr_t ring_frames_get(struct budget *budget)
+{
+    if (budget_charge(budget, CHARGE_KERNEL, CAPOS_RING_BYTES) != STATUS_OK)
+        return 0;
+    paddr_t frames = frame_get_zeroed(RING_ORDER);
+    if (frames == 0)
+        budget_uncharge(budget, CHARGE_KERNEL, CAPOS_RING_BYTES);
+    return frames;
+}
+
+static void ring_frames_put(struct budget *budget, paddr_t frames)
+{
+    for (uint64_t at = 0; at < CAPOS_RING_BYTES; at += PAGE_BYTES)
+        frame_put(frames + at);
+    budget_uncharge(budget, CHARGE_KERNEL, CAPOS_RING_BYTES);
+}
+
+struct thread *thread_create(struct process *process)
+{
+    struct budget *budget = process->budget;
+    struct thread *thread = kernel_pages_get(budget, thread_order());
+    if (thread == nullptr)
+        return nullptr;
+    paddr_t frames = ring_frames_get(budget);
+    if (frames == 0)
+        goto fail_ring;
+    ring_init(&thread->ring, arch_frame_pointer(frames));
+    if (space_map_kernel_frames(&process->space, frames, CAPOS_RING_BYTES, PAGE_READ_WRITE,
+                                &thread->ring.user_address) != STATUS_OK)
+        goto fail_map;
+    thread->ring.trace = process->trace;
+    thread->ring_frames = frames;
+    thread->process = process;
+    thread->arch.fpu = (uint8_t *)thread + thread_fpu_offset();
+    thread->arch.space = &process->space.arch;
+    thread->state = THREAD_NEW;
+    list_init(&thread->operations);
+    list_push_back(&process->threads, &thread->process_link);
+    return thread;
+
+fail_map:
+    ring_frames_put(budget, frames);
+fail_ring:
+    kernel_pages_put(budget, thread, thread_order());
+    return nullptr;
+}
+
+void thread_destroy(struct thread *thread)
+{
+    struct process *process = thread->process;
+    sched_forget(thread);
+    op_discard_all(thread);
+    op_cache_drain(thread);
+    arch_thread_fini(&thread->arch);
+    list_remove(&thread->process_link);
+    ring_frames_put(process->budget, thread->ring_frames);
+    kernel_pages_put(process->budget, thread, thread_order());
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Every instruction of libcapos that C cannot express: the entry point, the two system
+// calls, and the thread pointer.  The register contracts are those of abi/syscall.h and
+// abi/startup.h.
+//
+// The functions are naked, so that what stands here is all there is: each is an ordinary
+// call for the compiler, and the System V calling convention already lets a callee
+// clobber what the kernel clobbers.
+#include "../../thread.h"
+
+#include <capos/syscall.h>
+
+#include <abi/syscall.h>
+
+static_assert(CAPOS_SYS_EXIT == 0 && CAPOS_SYS_CAP_ENTER == 1);
+static_assert(offsetof(struct thread, self) == 0);
+
+void _start(void);
+// Of start.c; an operand of the instruction below, so that the linker sees the reference.
+void capos_start(void);
+void capos_start(void);
+
+// RDI, RSI and RDX hold what capos_start takes.  RBP is zero, which ends backtraces; RSP
+// is 16-byte aligned, as a call needs it.
+[[gnu::naked, noreturn]] void _start(void)
+{
+    // An operand, not a name in the text: so the linker knows that it is needed.
+    __asm__("xorl %%ebp, %%ebp\n\t"
+            "call %P0\n\t"
+            "ud2"
+            :
+            : "i"(capos_start));
+}
+
+[[gnu::naked]] int64_t capos_cap_enter(uint64_t, uint64_t)
+{
+    __asm__("movl $1, %eax\n\t"
+            "syscall\n\t"
+            "ret");
+}
+
+[[gnu::naked, noreturn]] void capos_exit_now(int64_t)
+{
+    __asm__("xorl %eax, %eax\n\t"
+            "syscall\n\t"
+            "ud2");
+}
+
+[[gnu::naked]] void thread_set_self(struct thread *)
+{
+    __asm__("wrfsbase %rdi\n\t"
+            "ret");
+}
+
+[[gnu::naked, noreturn]] void capos_trap(void)
+{
+    __asm__("ud2");
+}

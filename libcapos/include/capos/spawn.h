@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Starting programs: the loader of every parent.
+//
+//     struct capos_spawner spawner;
+//     struct capos_image image;
+//     struct capos_process process;
+//     capos_spawner_find(&spawner);
+//     capos_image_open(&image, &spawner, file, size_bytes);
+//     capos_spawn(&spawner, &image, &(struct capos_spawn_request){...}, &process);
+//     process_handle_wait(process.handle, ...);
+//
+// A program gets what the request grants and nothing else.  An image can be started any
+// number of times; its read-only pages are shared by all its processes and the file.
+#pragma once
+
+#include <capos/call.h>
+#include <gen/capos/caps.h>
+#include <lib/elf.h>
+
+// What a parent needs for starting programs, all of it lent.
+struct capos_spawner {
+    process_spawner_cap spawner;
+    virtual_memory_cap memory;  // of the parent
+    entropy_source_cap entropy; // id 0: random numbers derive from the parent's own
+    // Private: random numbers in stock.
+    uint64_t random[32];
+    uint32_t random_count;
+};
+
+// Finds them in the CapSet under "spawner", "memory" and, if it is there, "entropy".
+// STATUS_NOT_FOUND, STATUS_WRONG_INTERFACE: of the first two.
+[[nodiscard]] enum status capos_spawner_find(struct capos_spawner *out_spawner);
+
+// A program's file, mapped and understood.
+struct capos_image {
+    memory_object_cap object; // lent; it must live as long as the image
+    const uint8_t *file;      // its mapping in the parent, read-only
+    uint64_t mapped_bytes;
+    struct elf_image elf;
+    enum elf_error elf_error; // why capos_image_open said STATUS_BAD_MESSAGE
+};
+
+// Maps the file and reads its headers.  STATUS_BAD_MESSAGE: it is no capOS program;
+// out_image->elf_error says how, elf_error_text in words.  Else as VirtualMemory.map.
+[[nodiscard]] enum status capos_image_open(struct capos_image *out_image,
+                                           const struct capos_spawner *spawner,
+                                           memory_object_cap object, uint64_t size_bytes);
+// Unmaps the file.  Its processes go on.
+void capos_image_close(struct capos_image *image, const struct capos_spawner *spawner);
+
+struct capos_spawn_grant {
+    const char *name; // 1 to 31 bytes, unique in the request
+    struct capos_transfer capability;
+};
+
+// Where the kernel records the calls of a process; see ProcessBuilder.trace.
+struct capos_spawn_trace {
+    memory_object_cap buffer;
+    notification_cap notification;
+    uint64_t bits;
+    uint32_t capture_bytes;
+};
+
+struct capos_spawn_request {
+    const char *name;         // for people, at most 63 bytes
+    memory_budget_cap budget; // what the process's memory is charged to
+    const struct capos_spawn_grant *grants;
+    const char *const *arguments;   // argv
+    const char *const *environment; // "NAME=value" each
+    uint32_t grant_count;
+    uint32_t argument_count;
+    uint32_t environment_count;
+    uint64_t stack_bytes;                  // 0: what the program asks for, or 256 KiB
+    const struct capos_spawn_trace *trace; // nullptr: none
+};
+
+struct capos_process {
+    process_handle_cap handle; // owned by the caller
+    uint64_t load_bias;        // added to each address in the file
+};
+
+// Builds and starts a process.  Waits for nothing but the kernel.  On failure nothing is
+// left; capabilities to be moved may be gone.
+// STATUS_INVALID_ARGUMENT: arguments and environment exceed 1 MiB; else the first failure of
+// the kernel, whose reason capos_last_exception() has.
+[[nodiscard]] enum status capos_spawn(struct capos_spawner *spawner,
+                                      const struct capos_image *image,
+                                      const struct capos_spawn_request *request,
+                                      struct capos_process *out_process);

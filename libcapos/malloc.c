@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// malloc and its family: the heap over the program's own VirtualMemory, its grant "memory".
+// Without that grant there is no heap: malloc returns nullptr.
+#include "heap.h"
+
+#include <capos/capset.h>
+#include <capos/panic.h>
+
+#include "thread.h"
+
+#include <gen/capos/virtual_memory.h>
+#include <stdlib.h>
+#include <string.h>
+
+static virtual_memory_cap memory;
+
+static void *pages_reserve(size_t bytes)
+{
+    uint64_t address;
+    if (virtual_memory_reserve(memory, bytes, 0, 0, &address) != STATUS_OK)
+        return nullptr;
+    return (void *)address;
+}
+
+static bool pages_commit(void *address, size_t bytes)
+{
+    return virtual_memory_commit(memory, (uint64_t)address, bytes, PROTECTION_READ_WRITE) ==
+           STATUS_OK;
+}
+
+static void pages_decommit(void *address, size_t bytes)
+{
+    if (virtual_memory_decommit(memory, (uint64_t)address, bytes) != STATUS_OK)
+        capos_panic("heap: %p can't be decommitted", address);
+}
+
+static void pages_unmap(void *address, size_t bytes)
+{
+    if (virtual_memory_unmap(memory, (uint64_t)address, bytes) != STATUS_OK)
+        capos_panic("heap: %p can't be unmapped", address);
+}
+
+static void pages_corrupt(const char *what, const void *address)
+{
+    capos_panic("heap: %p: %s", address, what);
+}
+
+static const struct heap_pages pages = {
+    .reserve = pages_reserve,
+    .commit = pages_commit,
+    .decommit = pages_decommit,
+    .unmap = pages_unmap,
+    .corrupt = pages_corrupt,
+};
+
+static struct heap heap;
+
+// The heap, made at its first use; nullptr without the grant.
+static struct heap *heap_get(void)
+{
+    if (heap.pages != nullptr) [[clang::likely]]
+        return &heap;
+    if (capos_find("memory", INTERFACE_VIRTUAL_MEMORY, &memory.id) != STATUS_OK)
+        return nullptr;
+    heap_init(&heap, &pages, thread_self()->canary);
+    return &heap;
+}
+
+void *malloc(size_t size)
+{
+    struct heap *h = heap_get();
+    return h == nullptr ? nullptr : heap_allocate(h, size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    struct heap *h = heap_get();
+    size_t bytes;
+    if (h == nullptr || __builtin_mul_overflow(count, size, &bytes))
+        return nullptr;
+    void *block = heap_allocate(h, bytes);
+    if (block != nullptr && !heap_is_zeroed(bytes))
+        memset(block, 0, bytes);
+    return block;
+}
+
+void *realloc(void *block, size_t size)
+{
+    if (block == nullptr)
+        return malloc(size);
+    return heap_resize(&heap, block, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    struct heap *h = heap_get();
+    if (h == nullptr || alignment == 0 || (alignment & (alignment - 1)) != 0 ||
+        alignment > (size_t)1 << 30)
+        return nullptr;
+    return heap_allocate_aligned(h, alignment, size);
+}
+
+void free(void *block)
+{
+    if (block == nullptr)
+        return;
+    if (heap.pages == nullptr)
+        capos_panic("heap: %p: not a block of the heap", block);
+    heap_free(&heap, block);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// What libcapos keeps for each thread: the block that the FS base points to.
+//
+// The layout of the first words is the psABI's for thread-local storage variant II: the
+// thread-local variables lie below the block, its first word is its own address, and the
+// word at 0x28 is the canary of the stack protector.  The ring client lies here too, so
+// the client works before there is any thread-local variable, and each thread has its own.
+#pragma once
+
+#include <abi/ring.h>
+#include <capos/call.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <thread_self.h> // of libcapos/arch/x86_64, or arch/host in host tests
+
+// The state of a thread's ring client; call.c owns it.
+//
+// Invariants:
+//  1. `in_flight` counts the submissions whose completion was not consumed.  It never
+//     exceeds the number of entries of either queue, so neither queue can overflow.
+//  2. The last entry is kept for what completes at once (releases, cancels, answers), and
+//     one for each receive buffer of a server that isn't in flight (`reserved`); so a
+//     release or an answer always finds room.
+struct ring_client {
+    struct capos_ring_header *header;
+    struct capos_sqe *submissions;
+    const struct capos_cqe *completions;
+    uint8_t *message_area;
+    uint32_t submission_mask;
+    uint32_t completion_mask;
+    uint32_t sq_tail;
+    uint32_t cq_head;
+    uint32_t in_flight;
+    uint32_t in_flight_max;
+    uint32_t reserved;
+    uint32_t units_free; // bit i: unit i of the message area's asynchronous part is free
+    bool sync_in_use;    // the synchronous part of the message area
+    bool loop_stopped;
+    void *spare; // a heap block that the last large call left for the next one
+    size_t spare_bytes;
+    // Completions that a loop callback or a server will be told of, oldest first.
+    struct capos_call *ready_first;
+    struct capos_call *ready_last;
+    struct capos_server_call *arrived_first;
+    struct capos_server_call *arrived_last;
+    struct capos_exception exception;
+};
+
+struct thread {
+    struct thread *self;
+    uint64_t reserved[4];
+    uint64_t canary;
+    struct ring_client ring;
+};
+static_assert(offsetof(struct thread, canary) == 0x28);
+
+// Makes a block the calling thread's.
+void thread_set_self(struct thread *thread);
+
+// Takes the ring at `ring_address` into use.
+void ring_client_init(struct ring_client *ring, void *ring_address);
+
+// ---- Between call.c, server.c and loop.c -------------------------------------------
+
+// What a submission's user_data names: an address, with the kind in its low two bits.
+enum completion_kind {
+    COMPLETION_CALL = 0,    // struct capos_call
+    COMPLETION_RECEIVE = 1, // struct capos_server_call: RECV or RETURN_RECV
+    COMPLETION_RETURN = 2,  // struct capos_server_call: RETURN alone
+    COMPLETION_RELEASE = 3, // nothing, or RELEASE_IF_HELD
+};
+constexpr uint64_t COMPLETION_KIND_MASK = 3;
+constexpr uint64_t RELEASE_IF_HELD = 4;
+
+// The next submission entry, zeroed but for the user_data; nullptr if the thread has as
+// many submissions in flight as the queues have entries.
+[[nodiscard]] struct capos_sqe *ring_submission(struct ring_client *ring, uint64_t user_data,
+                                                enum completion_kind kind);
+// Hands the entry to the kernel, which takes it at the next cap_enter.
+void ring_submit(struct ring_client *ring);
+// Consumes all completions that are there.
+void ring_consume(struct ring_client *ring);
+// Consumes completions, after waiting for one if none is there.
+void ring_wait(struct ring_client *ring);
+// Hands the submissions to the kernel without waiting.
+void ring_flush(struct ring_client *ring);
+// Releases a capability that may not be held any more.
+void ring_release_if_held(struct ring_client *ring, capos_cap_id cap);
+// Withdraws a pending submission by its user_data.
+void ring_cancel(struct ring_client *ring, uint64_t user_data);
+// Lists a completed call for the loop.
+void ring_ready_append(struct ring_client *ring, struct capos_call *call);
+
+// A piece of the message area for as long as the owner likes; nullptr if `size_bytes` is
+// too much for what is free.  The part for synchronous calls is not touched.
+[[nodiscard]] void *ring_area_take(struct ring_client *ring, uint32_t size_bytes);
+void ring_area_give(struct ring_client *ring, void *piece, uint32_t size_bytes);
+
+// Where a message lies, as a submission says it: an offset into the ring, and `flag` is
+// set in *flags; or an address.
+[[nodiscard]] uint64_t ring_place(const struct ring_client *ring, const void *message,
+                                  uint8_t flag, uint8_t *flags);
+
+// The completion of a server's submission; server.c.
+void server_receive_done(struct ring_client *ring, struct capos_server_call *call,
+                         const struct capos_cqe *completion);
+void server_return_done(struct capos_server_call *call, const struct capos_cqe *completion);
+// Lists what arrived for the loop.
+void server_arrived_append(struct ring_client *ring, struct capos_server_call *call);
+// Hands one received call or notice to its server.
+void server_dispatch(struct capos_server_call *call);
+// Hands out all that arrived for one server.
+void server_dispatch_arrived(struct ring_client *ring, const struct capos_server *server);

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+# The verbs that people type.
+
+.PHONY: help clean fmt abi run test check test-all fuzz gdb bench run-smoke run-spawn run-terminal ready
+help: ## Lists what can be made
+	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { sub(" ", ", ", $$1); \
+		printf "  make %-12s %s\n", $$1, $$2 }' $(wildcard Makefile mk/*.mk) | sort -u
+	@echo
+	@echo '  V=1 shows the commands.  CC, LD, AR, OBJCOPY, QEMU choose other tools.'
+
+clean: ## Removes everything that was built
+	rm -rf build
+
+# ---- Running -----------------------------------------------------------------------
+
+# What ./capos needs before it can run a program.
+ready: build/kernel/kernel.elf build/host/capos build/system/default.package build/system/terminal.package sdk
+
+PROGRAM ?= examples/c/hello.c
+run: ready ## Runs a program: make run PROGRAM=examples/c/hello.c ARGS='a b'
+	$(Q)build/host/capos run $(PROGRAM) $(ARGS)
+
+run-smoke: ready build/system/test.package ## Boots, runs hello, then all booted tests
+	$(Q)$(PYTHON) -B tests/cli/boot_test.py hello_comes_back
+	$(Q)build/host/capos run --system test --timeout 120 testd
+
+run-spawn: ready build/system/test.package ## Boots, runs the tests of processes
+	$(Q)build/host/capos run --system test --timeout 120 testd process
+
+.PHONY: run-shell shell-build
+shell-build: build/user/stripped/shell ## Builds the typed shell
+run-shell: ready ## Boots, calls methods from the shell, checks what it says
+	$(Q)$(PYTHON) -B tests/cli/shell_test.py the_shell_calls_what_it_holds
+
+run-terminal: ready ## Boots, types at the terminal through a pty, looks at the screen
+	$(Q)$(PYTHON) -B tests/cli/terminal_test.py
+
+gdb: ready ## Boots PROGRAM stopped, with a debugger attached to the kernel
+	$(Q)tools/gdb/debug.sh $(PROGRAM) $(ARGS)
+
+# ---- Testing -----------------------------------------------------------------------
+
+# Installs what is missing first, so these two work right after `git clone`.
+test check: ## Runs all tests, exactly what continuous integration runs
+	$(Q)tools/install-deps.sh test
+	$(Q)+$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN)) test-all
+
+# T=TEXT runs only the jobs whose name contains it.
+T ?=
+test-all: all sdk demos-build unit-build fuzz-build iso
+	$(Q)$(PYTHON) -B tools/test/run.py $(if $T,--only $T)
+
+FUZZ_SECONDS ?= 60
+fuzz: fuzz-build ## Fuzzes each target for FUZZ_SECONDS
+	$(Q)$(PYTHON) -B tools/test/run.py --only fuzz/ --fuzz-seconds $(FUZZ_SECONDS)
+
+bench: ready build/system/test.package ## Measures the figures, in guest instructions
+	$(Q)$(PYTHON) -B tools/bench/bench.py
+
+# ---- Upkeep ------------------------------------------------------------------------
+
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+fmt: ## Formats the C sources
+	$(CLANG_FORMAT) -i $(FORMATTED)
+
+abi: ## Rewrites abi.golden after a meant change of the ABI
+	$(Q)CC=$(CC) $(PYTHON) -B tools/check-abi.py --write

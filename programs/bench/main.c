@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// The operations whose cost tools/bench/bench.py measures.
+//
+// Each region between two marks is one batch of an operation; the line "region NAME COUNT"
+// tells the host which.  Lines are printed at the end, in the order of the regions, so that
+// output isn't measured.  Needs timer, spawner, boot and, for random addresses, entropy.
+#include <capos/capset.h>
+#include <capos/loop.h>
+#include <capos/measure.h>
+#include <capos/panic.h>
+#include <capos/spawn.h>
+#include <capos/syscall.h>
+#include <gen/capos/boot_package.h>
+#include <gen/capos/echo.h>
+#include <gen/capos/endpoint.h>
+#include <gen/capos/memory_budget.h>
+#include <gen/capos/notification.h>
+#include <gen/capos/process.h>
+#include <gen/capos/timer.h>
+#include <gen/interfaces.h>
+#include <stdio.h>
+#include <string.h>
+
+constexpr unsigned BATCHES = 6; // the first warms up; the host leaves it out
+constexpr unsigned REGIONS_MAX = 128;
+
+static struct {
+    const char *name;
+    unsigned operations;
+} regions[REGIONS_MAX];
+static unsigned region_count;
+
+// A region's own overhead is the call of the two marks: six instructions a batch.
+#define MEASURE(region_name, region_operations, operation)        \
+    for (unsigned batch = 0; batch < BATCHES; batch++) {          \
+        regions[region_count].name = (region_name);               \
+        regions[region_count++].operations = (region_operations); \
+        capos_mark_begin();                                       \
+        for (unsigned i = 0; i < (region_operations); i++)        \
+            operation;                                            \
+        capos_mark_end();                                         \
+    }
+
+static void require(enum status status, const char *what)
+{
+    if (status != STATUS_OK)
+        capos_panic("bench: %s: %s (%s)", what, status_name(status),
+                    capos_last_exception()->reason);
+}
+
+static timer_cap timer;
+static boot_package_cap boot;
+static memory_budget_cap budget;
+static struct capos_spawner spawner;
+
+static void image_open(struct capos_image *image, const char *name)
+{
+    memory_object_cap file;
+    uint64_t size_bytes;
+    require(boot_package_open(boot, name, strlen(name), &file, &size_bytes), name);
+    require(capos_image_open(image, &spawner, file, size_bytes), name);
+}
+
+static void exited(process_handle_cap process)
+{
+    enum end_kind kind;
+    int64_t code;
+    require(process_handle_wait(process, &kind, &code, nullptr, nullptr, nullptr, nullptr),
+            "wait");
+    if (kind != END_KIND_EXITED || code != 0)
+        capos_panic("bench: a child ended by %u, %lld", kind, (long long)code);
+    capos_release(process.id);
+}
+
+static void spawn_exit_wait(const struct capos_image *image)
+{
+    static const char *const arguments[] = {"exitcode"};
+    struct capos_process process;
+    require(capos_spawn(&spawner, image,
+                        &(struct capos_spawn_request){
+                            .name = "exitcode",
+                            .budget = budget,
+                            .arguments = arguments,
+                            .argument_count = 1,
+                            .stack_bytes = 16384,
+                        },
+                        &process),
+            "spawn");
+    exited(process.handle);
+}
+
+static void now(void)
+{
+    uint64_t time_ns;
+    require(timer_now(timer, &time_ns), "Timer.now");
+}
+
+static void echo(echo_cap server, size_t bytes)
+{
+    static uint8_t data[4096], back[4096];
+    size_t back_bytes;
+    require(echo_echo(server, data, bytes, back, bytes, &back_bytes), "Echo.echo");
+}
+
+static void ping(echo_cap server)
+{
+    uint64_t first, second, third;
+    require(echo_ping(server, 1, 2, 3, &first, &second, &third), "Echo.ping");
+}
+
+static void pass(echo_cap server, capos_cap_id object)
+{
+    capos_cap_id back;
+    require(echo_pass(server, object, &back), "Echo.pass");
+    capos_release(back);
+}
+
+static void notify(notification_cap notification)
+{
+    require(notification_signal(notification, 1), "Notification.signal");
+}
+
+// Starts a server of Echo and returns an object of it.
+static echo_cap server_start(const struct capos_image *image, const char *const *arguments,
+                             uint32_t argument_count)
+{
+    endpoint_cap endpoint;
+    require(memory_budget_create_endpoint(budget, 16, &endpoint), "createEndpoint");
+    echo_cap server;
+    require(endpoint_mint(endpoint, INTERFACE_ECHO, 1, &server.id), "mint");
+    struct capos_spawn_grant grants[] = {
+        {.name = "endpoint", .capability = capos_transfer_move(endpoint.id)},
+        {.name = "memory", .capability = capos_transfer_copy(spawner.memory.id)},
+    };
+    struct capos_process process;
+    require(capos_spawn(&spawner, image,
+                        &(struct capos_spawn_request){
+                            .name = "server",
+                            .budget = budget,
+                            .grants = grants,
+                            .grant_count = 2,
+                            .arguments = arguments,
+                            .argument_count = argument_count,
+                        },
+                        &process),
+            "spawn of a server");
+    return server;
+}
+
+// The leanest IPC: both ends are programs that measure and answer without libcapos.
+static void measure_ring_ping(void)
+{
+    static const char *const serve[] = {"ring_ping", "server"};
+    static const char *const call[] = {"ring_ping", "client", "6", "100"};
+    static_assert(BATCHES == 6);
+    struct capos_image image;
+    image_open(&image, "ring_ping");
+    echo_cap server = server_start(&image, serve, 2);
+    struct capos_spawn_grant grant = {.name = "server",
+                                      .capability = capos_transfer_move(server.id)};
+    struct capos_process process;
+    require(capos_spawn(&spawner, &image,
+                        &(struct capos_spawn_request){
+                            .name = "ring_ping",
+                            .budget = budget,
+                            .grants = &grant,
+                            .grant_count = 1,
+                            .arguments = call,
+                            .argument_count = 4,
+                        },
+                        &process),
+            "spawn of ring_ping");
+    exited(process.handle);
+    for (unsigned batch = 0; batch < BATCHES; batch++) {
+        regions[region_count].name = "ipc_rt_32";
+        regions[region_count++].operations = 100;
+    }
+}
+
+static void measure_ring(void)
+{
+    MEASURE("kernel_entry", 100, (void)capos_cap_enter(0, 0));
+    MEASURE("nop_1", 100, capos_nop(1));
+    MEASURE("nop_32_enter", 20, capos_nop(32));
+    MEASURE("call_timer_now", 100, now());
+    notification_cap notification;
+    require(memory_budget_create_notification(budget, &notification), "createNotification");
+    MEASURE("notify", 100, notify(notification));
+}
+
+static void measure_ipc(void)
+{
+    struct capos_image image;
+    image_open(&image, "echo_server");
+    static const char *const arguments[] = {"echo_server", "large"};
+    echo_cap server = server_start(&image, arguments, 1);
+    MEASURE("ipc_typed_rt_0", 100, echo(server, 0));
+    MEASURE("ipc_typed_rt_32", 100, ping(server)); // a pointer and three words
+    MEASURE("ipc_typed_rt_cap", 50, pass(server, timer.id));
+    echo_cap large = server_start(&image, arguments, 2);
+    MEASURE("ipc_typed_rt_256", 50, echo(large, 256));
+    MEASURE("ipc_typed_rt_4096", 50, echo(large, 4096));
+}
+
+static void measure_processes(void)
+{
+    struct capos_image image;
+    image_open(&image, "exitcode");
+    MEASURE("spawn_exit_wait", 10, spawn_exit_wait(&image));
+}
+
+int main(void)
+{
+    require(capos_find("timer", INTERFACE_TIMER, &timer.id), "timer");
+    require(capos_find("boot", INTERFACE_BOOT_PACKAGE, &boot.id), "boot");
+    require(capos_find("budget", INTERFACE_MEMORY_BUDGET, &budget.id), "budget");
+    require(capos_spawner_find(&spawner), "spawner");
+    measure_ring();
+    measure_ring_ping();
+    measure_ipc();
+    measure_processes();
+    for (unsigned i = 0; i < region_count; i++)
+        printf("region %s %u\n", regions[i].name, regions[i].operations);
+    return 0;
+}

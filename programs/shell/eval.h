@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// The evaluator: what a statement means.  It looks names up, calls methods, keeps variables,
+// explains what is wrong.
+//
+// Pure: whatever reaches the machine is behind struct shell_world, so that the whole language
+// is tested on a host.
+//
+// Invariants:
+//  1. A capability that a call returned is kept by the variable that it is bound to, or
+//     released when the statement ends.  A variable that was made of another borrows.
+//  2. The first thing that is wrong ends the statement, with a text in `problem`.
+//  3. Values of a statement live in its arena and in its calls, those of a variable in one
+//     block of its own.
+//
+// Tested by eval_test.c.
+#pragma once
+
+#include <lib/value.h>
+
+#include "syntax.h"
+
+constexpr uint32_t SHELL_VARIABLES_MAX = 64;
+constexpr uint32_t SHELL_NAME_BYTES_MAX = 31;
+constexpr uint32_t SHELL_ITEMS_MAX = 1024;
+
+// A program to be started.
+struct shell_program {
+    const char *name; // not NUL-terminated
+    uint32_t name_bytes;
+    const struct value_item *grants; // capabilities, all of them named
+    uint32_t grant_count;
+    const struct syntax *syntax; // of the arguments
+    uint16_t arguments;
+    bool waits;
+};
+
+// The machine.  Functions that return false have put the reason into `problem`.
+struct shell_world {
+    void *context;
+    // What the shell was started with: the name and the capability at an index; false behind
+    // the last one.
+    bool (*held_at)(void *context, uint32_t index, const char **out_name,
+                    struct value *out_capability);
+    // Calls a method.  The results and their capabilities last until settle.
+    bool (*call)(void *context, const struct value *capability,
+                 const struct descriptor_interface *interface,
+                 const struct descriptor_method *method, const struct value_item *arguments,
+                 uint32_t argument_count, struct value_arena *arena, struct value *out_results,
+                 struct value_problem *problem);
+    // Whether a capability came from a call of this statement; if so it stays after settle.
+    bool (*keep)(void *context, uint64_t capability);
+    void (*release)(void *context, uint64_t capability);
+    // The statement has ended.
+    void (*settle)(void *context);
+    bool (*start)(void *context, const struct shell_program *program,
+                  struct value_problem *problem);
+    // ps, jobs, kill, wait: `number` is that of a job.
+    bool (*job)(void *context, enum statement_kind command, uint64_t number,
+                struct value_problem *problem);
+    void (*write)(void *context, const char *text, size_t size_bytes);
+};
+
+struct shell_variable {
+    char name[SHELL_NAME_BYTES_MAX + 1];
+    struct value value;
+    const char *unit;
+    void *block;                              // what the value lies in; nullptr: nothing
+    uint64_t owned[CAPOS_TRANSFER_COUNT_MAX]; // capabilities to release
+    uint32_t owned_count;
+};
+
+struct shell {
+    const struct descriptor *descriptor;
+    const struct shell_world *world;
+    struct shell_variable variables[SHELL_VARIABLES_MAX];
+    uint32_t variable_count;
+    struct value_item items[SHELL_ITEMS_MAX];
+    struct value_arena arena;
+    struct syntax syntax;
+    struct value_problem problem;
+    bool ended; // by exit
+    int status; // given to exit
+};
+
+void shell_init(struct shell *shell, const struct descriptor *descriptor,
+                const struct shell_world *world);
+// Runs one line.  False: `problem` says why not.
+[[nodiscard]] bool shell_run(struct shell *shell, const char *line, size_t line_bytes);
+// Releases all variables.
+void shell_fini(struct shell *shell);
+
+// ---- For help.c --------------------------------------------------------------------
+
+// Writes a NUL-terminated text.
+void shell_put(const struct shell *shell, const char *text);
+// Finds a variable or held capability.
+[[nodiscard]] bool shell_lookup(const struct shell *shell, const char *name, size_t name_bytes,
+                                struct value *out_value, const char **out_unit);
+// Sets the problem.  Returns false.
+bool shell_wrong(struct shell *shell, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+// Says that there is no such name, and which is near.
+bool shell_unknown_name(struct shell *shell, const char *name, size_t name_bytes);
+// Finds a method, or says which there are.
+[[nodiscard]] bool shell_find_method(struct shell *shell,
+                                     const struct descriptor_interface *interface,
+                                     const char *name, size_t name_bytes,
+                                     struct descriptor_method *out_method);

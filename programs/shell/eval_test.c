@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+// Tests of the evaluator, in a world of three capabilities that answers every call with what
+// the test has prepared.
+// Links: programs/shell/syntax.c programs/shell/help.c
+#include "eval.h"
+
+#include <gen/descriptor.h>
+#include <gen/interfaces.h>
+#include <lib/fmt.h>
+#include <test/test.h>
+
+static struct descriptor schema;
+static struct shell shell;
+
+// What the shell did.
+static char output[8192];
+static char called[512];               // "Timer.sleep {durationNs: 5}"
+static uint64_t fresh, kept, released; // capabilities as bits
+static uint32_t settled;
+static struct shell_program started;
+
+static const char *const held_names[] = {"timer", "budget", "memory"};
+static const uint64_t held_ids[] = {INTERFACE_TIMER, INTERFACE_MEMORY_BUDGET,
+                                    INTERFACE_VIRTUAL_MEMORY};
+
+static bool held_at(void *context, uint32_t index, const char **out_name,
+                    struct value *out_capability)
+{
+    (void)context;
+    if (index >= 3)
+        return false;
+    *out_name = held_names[index];
+    *out_capability = (struct value){
+        .kind = VALUE_CAPABILITY, .number = index, .interface_id = held_ids[index]};
+    return true;
+}
+
+static void append(void *context, const char *text, size_t size_bytes)
+{
+    size_t used = strlen(context);
+    memcpy((char *)context + used, text, size_bytes);
+    ((char *)context)[used + size_bytes] = 0;
+}
+
+// Records the call; results are those of a message of zeros, with fresh capabilities.
+static bool call(void *context, const struct value *capability,
+                 const struct descriptor_interface *interface,
+                 const struct descriptor_method *method, const struct value_item *arguments,
+                 uint32_t argument_count, struct value_arena *arena, struct value *out_results,
+                 struct value_problem *problem)
+{
+    static uint64_t buffer[64], words[8];
+    struct value_message message = {.buffer = buffer, .buffer_bytes = sizeof buffer};
+    struct descriptor_struct results;
+    struct descriptor_field field;
+    struct value params;
+    (void)context, (void)capability;
+    called[0] = 0;
+    append(called, interface->name, strlen(interface->name));
+    append(called, ".", 1);
+    append(called, method->name, strlen(method->name));
+    append(called, " ", 1);
+    if (value_build(&schema, method->params, arguments, argument_count, &message, problem) !=
+        STATUS_OK)
+        return false;
+    struct value_capability sent[CAPOS_TRANSFER_COUNT_MAX] = {};
+    CHECK_EQ(value_read(&schema, method->params, buffer, message.size_bytes, sent,
+                        message.capability_count, arena, &params),
+             STATUS_OK);
+    value_print(&(struct value_sink){append, called}, &schema, &params, "");
+    CHECK(descriptor_struct_at(&schema, method->results, &results));
+    memset(words, 0, sizeof words);
+    words[0] = (uint64_t)results.data_words << 32 | (uint64_t)results.pointer_count << 48;
+    words[1] = results.data_words != 0 ? 1500 : 0;
+    struct value_capability received = {};
+    if (results.field_count != 0 && descriptor_field_at(&schema, &results, 0, &field) &&
+        field.kind == DESCRIPTOR_CAPABILITY) {
+        words[1 + results.data_words] = 3;
+        received = (struct value_capability){40, field.interface_id};
+        fresh |= UINT64_C(1) << 40;
+    }
+    return value_read(&schema, method->results, words, sizeof words, &received, 1, arena,
+                      out_results) == STATUS_OK;
+}
+
+static bool keep(void *context, uint64_t capability)
+{
+    (void)context;
+    uint64_t bit = UINT64_C(1) << capability;
+    bool is_fresh = (fresh & bit) != 0;
+    fresh &= ~bit;
+    kept |= is_fresh ? bit : 0;
+    return is_fresh;
+}
+
+static void release(void *context, uint64_t capability)
+{
+    (void)context;
+    released |= UINT64_C(1) << capability;
+}
+
+static void settle(void *context)
+{
+    (void)context;
+    released |= fresh;
+    fresh = 0;
+    settled++;
+}
+
+static bool start(void *context, const struct shell_program *program,
+                  struct value_problem *problem)
+{
+    (void)context, (void)problem;
+    started = *program;
+    return true;
+}
+
+static bool job(void *context, enum statement_kind command, uint64_t number,
+                struct value_problem *problem)
+{
+    (void)context;
+    fmt_format(problem->text, sizeof problem->text, "job %d %llu", command,
+               (unsigned long long)number);
+    return false;
+}
+
+static const struct shell_world world = {output, held_at, call, keep,  release,
+                                         settle, start,   job,  append};
+
+static bool run(const char *line)
+{
+    output[0] = 0;
+    return shell_run(&shell, line, strlen(line));
+}
+
+static bool says(const char *line, const char *expected)
+{
+    if (run(line) && strcmp(output, expected) == 0)
+        return true;
+    printf("%s: %s%s\n", line, output, shell.problem.text);
+    return false;
+}
+
+static bool complains(const char *line, const char *expected)
+{
+    if (!run(line) && strcmp(shell.problem.text, expected) == 0)
+        return true;
+    printf("%s: %s%s\n", line, output, shell.problem.text);
+    return false;
+}
+
+static void a_method_is_called_with_its_arguments(void)
+{
+    CHECK(says("timer.sleep 5ms", ""));
+    CHECK(strcmp(called, "Timer.sleep {durationNs: 5 ms (5000000 ns)}") == 0);
+    CHECK(says("timer.now", "timeNs: 1.5 µs (1500 ns)\n"));
+    CHECK(run("memory.protect 4096 4096 protection: readWrite"));
+    CHECK(strcmp(called, "VirtualMemory.protect {address: 4096, lengthBytes: 4 KiB (4096 "
+                         "bytes), protection: readWrite}") == 0);
+    CHECK(run("timer.sleep (timer.now)"));
+    CHECK(strcmp(called, "Timer.sleep {durationNs: 1.5 µs (1500 ns)}") == 0);
+}
+
+static void values_are_shown_and_bound(void)
+{
+    CHECK(says("[1, {a: \"x\", b: true}]", "[1, {a: \"x\", b: true}]\n"));
+    CHECK(run("let now = timer.now") && says("now", "1.5 µs (1500 ns)\n"));
+    CHECK(run("let info = memory.info"));
+    CHECK(says("info.committedBytes", "0 bytes\n"));
+    CHECK(says("info.regionCount", "1500\n"));
+    CHECK(run("let pair = {a: 1, b: [2, 3]}") && says("pair.b", "[2, 3]\n"));
+    CHECK(run("let pair = pair.b") && says("pair", "[2, 3]\n"));
+    CHECK(complains("info.regions", "there is no field regions"));
+    CHECK(complains("now.x", "x: only structs have fields and capabilities methods"));
+    CHECK(run("release pair") && run("release now") && run("release info"));
+}
+
+static void a_capability_belongs_to_its_variable_or_goes(void)
+{
+    kept = released = 0;
+    CHECK(says("budget.createNotification",
+               "notification: <Notification>\nreleased again; `let NAME = ...` keeps it\n"));
+    CHECK_EQ(released, UINT64_C(1) << 40);
+    released = 0;
+    CHECK(run("let n = budget.createNotification"));
+    CHECK(kept == UINT64_C(1) << 40 && released == 0);
+    CHECK(run("n.signal 4"));
+    CHECK(strcmp(called, "Notification.signal {bits: 4}") == 0);
+    CHECK(run("let m = n") && run("release m") && released == 0);
+    CHECK(run("let n = [n, 1]") && run("let n = n") && released == 0);
+    CHECK(run("release n"));
+    CHECK_EQ(released, UINT64_C(1) << 40);
+    CHECK(
+        complains("n.signal 4", "there is no n; `caps` lists what there is, `help` commands"));
+}
+
+static void everything_wrong_is_explained(void)
+{
+    uint32_t before = settled;
+    CHECK(complains("tiemr.now", "there is no tiemr; did you mean timer?"));
+    CHECK(complains("xyzzy", "there is no xyzzy; `caps` lists what there is, `help` commands"));
+    CHECK(complains("timer.slep 1", "Timer has no method slep; did you mean sleep?"));
+    CHECK(complains("timer.frobnicate",
+                    "Timer has no method frobnicate; it has: now, sleep, sleepUntil"));
+    CHECK(complains("timer.sleep \"long\"", "durationNs: expected a number, got text"));
+    CHECK(complains("timer.sleep -1",
+                    "durationNs: -1 is out of range: 0 to 18446744073709551615"));
+    CHECK(complains("timer.sleep 1 2", "too many values: there is 1"));
+    CHECK(complains("memory.map timer", "object: expected MemoryObject, got Timer"));
+    CHECK(complains("memory.protect protection: raed",
+                    "protection: there is no Protection raed; did you mean read?"));
+    CHECK(complains("timer.sleep durationMs: 1",
+                    "there is no durationMs; did you mean durationNs?"));
+    CHECK(complains("let x = timer.sleep 1", "the method returns nothing to keep"));
+    CHECK(complains("release timer",
+                    "timer was given to the shell; only variables are released"));
+    CHECK(complains("exit 256", "exit: 256 is out of range: 0 to 255"));
+    CHECK(complains("timer 5", "timer is no method, so it takes no arguments"));
+    CHECK(complains("run x with { tiemr }", "there is no tiemr; did you mean timer?"));
+    CHECK(complains("run x with { a: 5 }", "a: only capabilities can be granted"));
+    CHECK(complains("let a123456789012345678901234567890x = 1",
+                    "the name is too long: at most 31 bytes"));
+    CHECK(complains("wait 7", "job 10 7"));
+    CHECK(complains("help tmier", "there is no topic tmier; did you mean Timer?"));
+    CHECK(settled - before == 19);
+}
+
+static void programs_get_what_is_listed(void)
+{
+    CHECK(run("run \"x y\" with { timer, m: memory } one"));
+    CHECK(started.waits && started.grant_count == 2 && started.name_bytes == 3);
+    CHECK_EQ(started.grants[1].value.number, 2);
+    CHECK(run("spawn x") && !started.waits && started.grant_count == 0);
+}
+
+static void variables_have_a_limit(void)
+{
+    char line[32];
+    for (uint32_t i = 0; i < SHELL_VARIABLES_MAX; i++) {
+        fmt_format(line, sizeof line, "let v%u = \"%u\"", i, i);
+        CHECK(run(line));
+    }
+    CHECK(complains("let one_more = 1",
+                    "there are 64 variables, the most there can be; release one"));
+    CHECK(run("let v3 = 1"));
+    shell_fini(&shell);
+    CHECK_EQ(shell.variable_count, 0);
+}
+
+static void help_speaks_the_schemas_words(void)
+{
+    CHECK(run("help timer.sleep"));
+    CHECK(strcmp(output,
+                 "Timer.sleep durationNs\n"
+                 "  Completes once at least the given time has passed.  CANCEL "
+                 "withdraws it.\n"
+                 "  arguments\n"
+                 "    durationNs: UInt64 in ns\n"
+                 "        How long.  A sum beyond the clock's range sleeps for ever.\n") == 0);
+    CHECK(run("help Timer") && strstr(output, "  sleepUntil deadlineNs\n") != nullptr);
+    CHECK(run("help run") && strstr(output, "Needs: spawner, boot, budget.") != nullptr);
+    CHECK(run("help") && strstr(output, "release NAME") != nullptr);
+    CHECK(run("help memory.protect") &&
+          strstr(output, "readWrite: Read and write.") != nullptr);
+    CHECK(says("caps", "timer            Timer\nbudget           MemoryBudget\n"
+                       "memory           VirtualMemory\n"));
+}
+
+static void exit_ends_with_a_status(void)
+{
+    CHECK(run("exit 7"));
+    CHECK(shell.ended && shell.status == 7);
+}
+
+int main(void)
+{
+    if (descriptor_open(descriptor_blob, sizeof descriptor_blob, &schema) != STATUS_OK)
+        return 1;
+    shell_init(&shell, &schema, &world);
+    RUN(a_method_is_called_with_its_arguments);
+    RUN(values_are_shown_and_bound);
+    RUN(a_capability_belongs_to_its_variable_or_goes);
+    RUN(everything_wrong_is_explained);
+    RUN(programs_get_what_is_listed);
+    RUN(variables_have_a_limit);
+    RUN(help_speaks_the_schemas_words);
+    RUN(exit_ends_with_a_status);
+    return test_report();
+}

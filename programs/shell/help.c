@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// What `help` says.  Interfaces, methods and fields are explained in the schema's own words.
+#include "help.h"
+
+#include <lib/fmt.h>
+#include <lib/nearest.h>
+#include <string.h>
+
+struct topic {
+    const char *name;
+    const char *text;
+};
+
+static const struct topic topics[] = {
+    {"let",
+     "let NAME = EXPRESSION\n"
+     "  Binds a value or a capability.  Results of one field are that field; of several,\n"
+     "  NAME.FIELD.  A capability that came from a call belongs to the variable.\n"},
+    {"run",
+     "run PROGRAM [with { NAME, NAME: CAPABILITY, ... }] ARGUMENT ...\n"
+     "  Starts a program of the boot package, waits for its end and shows how it ended.\n"
+     "  It is granted what stands in the braces, its own memory as `memory` and a budget\n"
+     "  of its own, split from the shell's, as `budget`; nothing else.\n"
+     "  Needs: spawner, boot, budget.\n"
+     "  Example: run hello with { stdio }\n"},
+    {"spawn", "spawn PROGRAM ...\n  As run, but doesn't wait.  `jobs` shows what runs.\n"},
+    {"caps", "caps\n  Lists the capabilities that the shell holds; it can use no others.\n"},
+    {"ps",
+     "ps\n  Shows the processes that the shell started: process id, capabilities, CPU time.\n"},
+    {"jobs", "jobs\n  Shows what spawn started, by number.\n"},
+    {"kill", "kill N\n  Ends job N now.\n"},
+    {"wait", "wait N\n  Waits until job N has ended, and shows how.\n"},
+    {"release", "release NAME\n  Forgets a variable and releases the capabilities it owns.\n"},
+    {"exit", "exit [N]\n  Ends the shell with status N, 0 to 255.\n"},
+    {"help",
+     "help [TOPIC]\n  TOPIC is a command, a capability, an interface, or one of their methods:\n"
+     "  help timer, help Timer, help timer.sleep\n"},
+};
+constexpr size_t TOPIC_COUNT = sizeof topics / sizeof *topics;
+
+static void put_indented(const struct shell *shell, const char *text, const char *indent)
+{
+    while (*text != 0) {
+        size_t bytes = strcspn(text, "\n");
+        shell_put(shell, indent);
+        shell->world->write(shell->world->context, text, bytes);
+        shell_put(shell, "\n");
+        text += bytes + (text[bytes] == '\n');
+    }
+}
+
+static void put_line(const struct shell *shell, const char *text)
+{
+    shell->world->write(shell->world->context, text, strcspn(text, "\n"));
+    shell_put(shell, "\n");
+}
+
+// ---- The schema --------------------------------------------------------------------
+
+static const char *const kind_names[DESCRIPTOR_KIND_COUNT] = {
+    "Void",   "Bool",   "Int8",   "Int16",      "Int32",   "Int64", "UInt8",
+    "UInt16", "UInt32", "UInt64", "Float32",    "Float64", "Text",  "Data",
+    "List",   "Enum",   "Struct", "Capability", "Group",
+};
+
+// The type of a field or of its elements.
+static const char *type_name(const struct shell *shell, const struct descriptor_field *field,
+                             enum descriptor_kind kind)
+{
+    struct descriptor_enum enumeration;
+    struct descriptor_struct of;
+    if (kind == DESCRIPTOR_ENUM &&
+        descriptor_enum_at(shell->descriptor, field->type, &enumeration))
+        return enumeration.name;
+    if (kind == DESCRIPTOR_STRUCT && descriptor_struct_at(shell->descriptor, field->type, &of))
+        return of.name;
+    if (kind == DESCRIPTOR_CAPABILITY && field->interface_id != 0)
+        return descriptor_interface_name(shell->descriptor, field->interface_id);
+    return kind_names[kind];
+}
+
+static void put_type(const struct shell *shell, const struct descriptor_field *field)
+{
+    char text[160];
+    const char *name = type_name(shell, field, field->kind);
+    if (field->kind == DESCRIPTOR_LIST)
+        fmt_format(text, sizeof text, "List(%s)", type_name(shell, field, field->element));
+    else
+        fmt_format(text, sizeof text, "%s%s%s", name, field->unit[0] != 0 ? " in " : "",
+                   field->unit);
+    shell_put(shell, text);
+    bool is_bytes = field->kind == DESCRIPTOR_TEXT || field->kind == DESCRIPTOR_DATA;
+    if (is_bytes && field->bytes_max != UINT32_MAX) {
+        fmt_format(text, sizeof text, " of at most %u bytes", field->bytes_max);
+        shell_put(shell, text);
+    }
+}
+
+static void put_enumerants(const struct shell *shell, uint32_t type)
+{
+    struct descriptor_enum of;
+    struct descriptor_enumerant enumerant;
+    if (!descriptor_enum_at(shell->descriptor, type, &of))
+        return;
+    for (uint32_t i = 0; descriptor_enumerant_at(shell->descriptor, &of, i, &enumerant); i++) {
+        shell_put(shell, "        ");
+        shell_put(shell, enumerant.name);
+        shell_put(shell, ": ");
+        put_line(shell, enumerant.doc);
+    }
+}
+
+static void put_fields(const struct shell *shell, const char *title, uint32_t index)
+{
+    struct descriptor_struct of;
+    struct descriptor_field field;
+    if (!descriptor_struct_at(shell->descriptor, index, &of) || of.field_count == 0)
+        return;
+    shell_put(shell, title);
+    for (uint32_t i = 0; descriptor_field_at(shell->descriptor, &of, i, &field); i++) {
+        shell_put(shell, "    ");
+        shell_put(shell, field.name);
+        shell_put(shell, ": ");
+        put_type(shell, &field);
+        shell_put(shell, "\n");
+        put_indented(shell, field.doc, "        ");
+        if (field.kind == DESCRIPTOR_ENUM)
+            put_enumerants(shell, field.type);
+    }
+}
+
+static void put_signature(const struct shell *shell, const struct descriptor_method *method)
+{
+    struct descriptor_struct of;
+    struct descriptor_field field;
+    shell_put(shell, method->name);
+    if (!descriptor_struct_at(shell->descriptor, method->params, &of))
+        return;
+    for (uint32_t i = 0; descriptor_field_at(shell->descriptor, &of, i, &field); i++) {
+        shell_put(shell, " ");
+        shell_put(shell, field.name);
+    }
+}
+
+static void show_interface(const struct shell *shell,
+                           const struct descriptor_interface *interface)
+{
+    struct descriptor_method method;
+    shell_put(shell, interface->name);
+    shell_put(shell, "\n");
+    put_indented(shell, interface->doc, "  ");
+    shell_put(shell, "methods\n");
+    for (uint32_t i = 0; descriptor_method_at(shell->descriptor, interface, i, &method); i++) {
+        shell_put(shell, "  ");
+        put_signature(shell, &method);
+        shell_put(shell, "\n      ");
+        put_line(shell, method.doc);
+    }
+}
+
+static void show_method(const struct shell *shell, const struct descriptor_interface *interface,
+                        const struct descriptor_method *method)
+{
+    shell_put(shell, interface->name);
+    shell_put(shell, ".");
+    put_signature(shell, method);
+    shell_put(shell, "\n");
+    put_indented(shell, method->doc, "  ");
+    put_fields(shell, "  arguments\n", method->params);
+    put_fields(shell, "  results\n", method->results);
+}
+
+// ---- Topics ------------------------------------------------------------------------
+
+static void show_overview(const struct shell *shell)
+{
+    shell_put(
+        shell,
+        "NAME.METHOD ARGUMENT ...   calls a method of a capability; `help NAME` lists them\n"
+        "    timer.sleep 10ms            arguments by position,\n"
+        "    timer.sleep durationNs: 5   or by name\n"
+        "commands, each with `help COMMAND`\n");
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        shell_put(shell, "    ");
+        put_line(shell, topics[i].text);
+    }
+}
+
+static bool show_command(const struct shell *shell, const char *name, size_t name_bytes)
+{
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        if (strlen(topics[i].name) == name_bytes &&
+            memcmp(topics[i].name, name, name_bytes) == 0) {
+            shell_put(shell, topics[i].text);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool unknown_topic(struct shell *shell, const char *name, size_t name_bytes)
+{
+    struct nearest nearest = nearest_to(name, name_bytes);
+    struct descriptor_interface interface;
+    for (size_t i = 0; i < TOPIC_COUNT; i++)
+        nearest_offer(&nearest, topics[i].name);
+    for (uint32_t i = 0; descriptor_interface_at(shell->descriptor, i, &interface); i++)
+        nearest_offer(&nearest, interface.name);
+    if (nearest.best == nullptr)
+        return shell_unknown_name(shell, name, name_bytes);
+    return shell_wrong(shell, "there is no topic %.*s; did you mean %s?", (int)name_bytes, name,
+                       nearest.best);
+}
+
+bool help_show(struct shell *shell, const char *topic, size_t topic_bytes)
+{
+    struct descriptor_interface interface;
+    struct descriptor_method method;
+    struct value value;
+    const char *unit;
+    if (topic_bytes == 0) {
+        show_overview(shell);
+        return true;
+    }
+    const char *point = memchr(topic, '.', topic_bytes);
+    size_t bytes = point != nullptr ? (size_t)(point - topic) : topic_bytes;
+    bool held = shell_lookup(shell, topic, bytes, &value, &unit) &&
+                value.kind == VALUE_CAPABILITY &&
+                descriptor_interface_by_id(shell->descriptor, value.interface_id, &interface);
+    if (!held && point == nullptr && show_command(shell, topic, bytes))
+        return true;
+    if (!held && !descriptor_interface_by_name(shell->descriptor, topic, bytes, &interface))
+        return unknown_topic(shell, topic, bytes);
+    if (point == nullptr) {
+        show_interface(shell, &interface);
+        return true;
+    }
+    if (!shell_find_method(shell, &interface, point + 1, topic_bytes - bytes - 1, &method))
+        return false;
+    show_method(shell, &interface, &method);
+    return true;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// The grammar of the shell: one line becomes one statement.
+//
+//     statement   = "let" NAME "=" expression | ("run" | "spawn") program
+//                 | "help" [path] | "caps" | "ps" | "jobs" | "kill" N | "wait" N
+//                 | "release" NAME | "exit" [N] | expression | nothing
+//     program     = word ["with" struct] { word }
+//     expression  = path { argument } | value
+//     argument    = [NAME ":"] value
+//     value       = number | text | "true" | "false" | "null" | path | list | struct
+//                 | "(" expression ")"
+//     list        = "[" [value {"," value}] "]"
+//     struct      = "{" [field {"," field}] "}"        field = NAME [":" value]
+//     path        = NAME {"." NAME}
+//     number      = ["-"] digits or 0x..., "_" between digits, and a unit: ns us ms s KiB MiB GiB
+//     text        = "..." with \" \\ \n \r \t \xNN
+//     word        = text | anything without spaces
+//
+// A comment is "#" to the end of the line.  A word of a command is a name again if a "." follows.
+//
+// Pure: text in, nodes out; nothing is looked up.  Nodes are in an array of the caller, texts
+// are lent from the line or lie in the struct.  Nesting is bounded.
+// Tested by syntax_test.c, fuzzed by syntax_fuzz.c.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+constexpr uint32_t SYNTAX_LINE_BYTES_MAX = 4096;
+constexpr uint32_t SYNTAX_NODES_MAX = 512;
+constexpr uint32_t SYNTAX_DEPTH_MAX = 12;
+
+enum node_kind : uint8_t {
+    NODE_NULL,
+    NODE_BOOL,    // number
+    NODE_INTEGER, // number, negative
+    NODE_TEXT,    // text
+    NODE_PATH,    // text: dotted; its children are the arguments
+    NODE_LIST,    // children
+    NODE_STRUCT,  // children, all of them named
+};
+
+struct node {
+    enum node_kind kind;
+    bool negative;
+    uint16_t first; // child, 0: none
+    uint16_t next;  // of the same parent, 0: none
+    uint32_t name_bytes;
+    uint32_t text_bytes;
+    const char *name; // of an argument or field; nullptr: by position
+    const char *text;
+    uint64_t number;
+};
+
+enum statement_kind : uint8_t {
+    STATEMENT_EMPTY,
+    STATEMENT_EXPRESSION, // expression
+    STATEMENT_LET,        // name, expression
+    STATEMENT_RUN,        // name: the program; grants, arguments
+    STATEMENT_SPAWN,      // likewise
+    STATEMENT_HELP,       // name, maybe empty
+    STATEMENT_CAPS,
+    STATEMENT_PS,
+    STATEMENT_JOBS,
+    STATEMENT_KILL,    // number
+    STATEMENT_WAIT,    // number
+    STATEMENT_RELEASE, // name
+    STATEMENT_EXIT,    // number
+};
+
+struct statement {
+    enum statement_kind kind;
+    uint16_t expression; // nodes
+    uint16_t grants;     // a struct, 0: none
+    uint16_t arguments;  // the first TEXT node, 0: none
+    uint32_t name_bytes;
+    const char *name;
+    uint64_t number;
+};
+
+struct syntax {
+    struct statement statement;
+    struct node nodes[SYNTAX_NODES_MAX]; // nodes[0] is nobody's
+    uint32_t node_count;
+    uint32_t text_used;
+    char text[SYNTAX_LINE_BYTES_MAX]; // texts without their escapes
+    char problem[160];                // why it is no statement
+};
+
+// Parses a line, which must live as long as the result is used.  False: see problem.
+[[nodiscard]] bool syntax_parse(struct syntax *syntax, const char *line, size_t line_bytes);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Fuzzes the shell's parser: every line is refused with a reason or becomes nodes that form a
+// tree within the array.
+#include "syntax.c"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_chain(const struct syntax *syntax, uint16_t node, uint32_t *budget)
+{
+    for (; node != 0; node = syntax->nodes[node].next) {
+        if (node >= syntax->node_count || (*budget)-- == 0)
+            abort();
+        check_chain(syntax, syntax->nodes[node].first, budget);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct syntax syntax;
+    char *line = malloc(size + 1);
+    if (line == nullptr)
+        return 0;
+    memcpy(line, data, size);
+    uint32_t budget = 3 * SYNTAX_NODES_MAX;
+    if (syntax_parse(&syntax, line, size)) {
+        check_chain(&syntax, syntax.statement.expression, &budget);
+        check_chain(&syntax, syntax.statement.grants, &budget);
+        check_chain(&syntax, syntax.statement.arguments, &budget);
+    } else if (syntax.problem[0] == 0) {
+        abort();
+    }
+    free(line);
+    return 0;
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+@0x8ffc18052d3b76f4;
+using A = import "annotations.capnp";
+using import "memory_object.capnp".MemoryObject;
+
+interface DeviceMemory @0xb015fd4763be1a96 $A.home(kernel) {
+  # A range of physical addresses at which devices answer.  It never contains
+  # RAM: a range that touches RAM is refused.
+
+  range @0 RangeParams -> RangeResults;
+  # A narrower range.
+
+  object @1 () -> ObjectResults;
+  # The registers as a MemoryObject, to be mapped uncached: readable and
+  # writable, never executable.
+
+  info @2 () -> InfoResults;
+  # Where the range lies.
+
+  struct RangeParams {
+    offsetBytes @0 :UInt64 $A.unit("bytes");
+    # Where the narrower range starts in this one: a multiple of 4096.
+    sizeBytes @1 :UInt64 $A.unit("bytes");
+    # Its size: a multiple of 4096, not zero, within this range.
+  }
+  struct RangeResults {
+    memory @0 :DeviceMemory;
+    # The narrower range.
+  }
+  struct ObjectResults {
+    object @0 :MemoryObject;
+    # The registers; at most 1 GiB at a time.
+  }
+  struct InfoResults {
+    physicalAddress @0 :UInt64;
+    # The first address on the bus.
+    sizeBytes @1 :UInt64 $A.unit("bytes");
+    # The size.
+  }
+}
+
+interface DmaPool @0xca1d5146e4d620b7 $A.home(kernel) {
+  # The right to memory that devices read and write by its bus address.
+
+  allocate @0 AllocateParams -> AllocateResults;
+  # Zero-filled, physically contiguous memory, charged to the caller's budget.
+
+  struct AllocateParams {
+    sizeBytes @0 :UInt64 $A.unit("bytes");
+    # A multiple of 4096, not zero, at most 2 MiB.
+  }
+  struct AllocateResults {
+    object @0 :MemoryObject;
+    # The memory, readable and writable.
+    busAddress @1 :UInt64;
+    # The address by which a device reaches the first byte.
+  }
+}

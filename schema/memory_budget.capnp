@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+@0xd103442a0379990f;
+using A = import "annotations.capnp";
+using import "memory_object.capnp".MemoryObject;
+using import "endpoint.capnp".Endpoint;
+using import "notification.capnp".Notification;
+
+interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
+  # An amount of physical memory, and the right to turn it into objects.
+  #
+  # All memory of a capOS machine belongs to some budget.  What a process makes
+  # is charged to a budget when it is made, so memory that was granted is there:
+  # a page that is committed can always be touched.  A budget is not a view of
+  # a process; several processes may share one.
+
+  info @0 () -> InfoResults;
+  # What the budget may use and what it does use.
+
+  split @1 SplitParams -> SplitResults;
+  # Moves a part of the free memory into a new budget.  When the new budget's
+  # last user is gone, the memory returns here.
+
+  createMemoryObject @2 CreateMemoryObjectParams -> CreateMemoryObjectResults;
+  # Makes shareable, zero-filled memory, charged in full at once.
+
+  createEndpoint @3 CreateEndpointParams -> CreateEndpointResults;
+  # Makes an endpoint.
+
+  createNotification @4 () -> CreateNotificationResults;
+  # Makes a notification with no bit set.
+
+  struct InfoResults {
+    limitBytes @0 :UInt64 $A.unit("bytes");
+    # The whole budget.
+    usedBytes @1 :UInt64 $A.unit("bytes");
+    # Charged now, kernel memory and user memory together.
+    kernelBytes @2 :UInt64 $A.unit("bytes");
+    # The part of usedBytes that holds the kernel's own structures.
+    splitBytes @3 :UInt64 $A.unit("bytes");
+    # The part of usedBytes that was handed to budgets split from this one.
+  }
+  struct SplitParams {
+    sizeBytes @0 :UInt64 $A.unit("bytes");
+    # The new budget's limit: a multiple of 4096, not zero.
+  }
+  struct SplitResults {
+    budget @0 :MemoryBudget;
+    # The new budget.
+  }
+  struct CreateMemoryObjectParams {
+    sizeBytes @0 :UInt64 $A.unit("bytes");
+    # A multiple of 4096, not zero.
+  }
+  struct CreateMemoryObjectResults {
+    object @0 :MemoryObject;
+    # The new object.
+  }
+  struct CreateEndpointParams {
+    queueMax @0 :UInt32;
+    # The most calls that may wait or be under way at once, 1 to 4096.  A call
+    # beyond it completes with `overloaded`.
+  }
+  struct CreateEndpointResults {
+    endpoint @0 :Endpoint;
+    # The new endpoint.
+  }
+  struct CreateNotificationResults {
+    notification @0 :Notification;
+    # The new notification.
+  }
+}

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+@0xfcfb30d6bd6f46f3;
+using A = import "annotations.capnp";
+using import "memory_object.capnp".MemoryObject;
+using import "memory_budget.capnp".MemoryBudget;
+using import "notification.capnp".Notification;
+using import "virtual_memory.capnp".Protection;
+
+interface ProcessSpawner @0xe126599c34422771 $A.home(kernel) {
+  # The right to make processes.
+  #
+  # A process is built from outside: its parent makes a builder, maps memory
+  # into it, grants capabilities by name, and starts it.  A process holds
+  # exactly what it was granted, so the spawner alone gives a child nothing.
+
+  create @0 CreateParams -> CreateResults;
+  # Makes a builder with an empty address space and an empty CapSet.
+
+  struct CreateParams {
+    name @0 :Text $A.maxBytes(63);
+    # For people: shown in fault reports and traces.  Not an identity.
+    budget @1 :MemoryBudget;
+    # What the process's memory is charged to.
+  }
+  struct CreateResults {
+    builder @0 :ProcessBuilder;
+    # The builder.  Releasing it before `start` discards all that was built.
+  }
+}
+
+interface ProcessBuilder @0x8c70c06ad1c4276b $A.home(kernel) {
+  # A process that hasn't started yet.
+  #
+  # The first method that fails spoils the builder: every later call fails with
+  # the first reason, `start` too.  A parent can therefore submit the whole
+  # building as one batch and look at the last completion.
+
+  map @0 MapParams -> MapResults;
+  # Maps a part of a MemoryObject into the process.
+
+  commit @1 CommitParams -> CommitResults;
+  # Maps zero-filled pages into the process, charged to its budget.
+
+  grant @2 GrantParams -> GrantResults;
+  # Puts a capability under a name into the process's CapSet.
+
+  start @3 StartParams -> StartResults;
+  # Starts the first thread.  The builder is spent.  RDI holds the address of
+  # the ring, RSI that of the CapSet page, RDX the argument; RSP the stack
+  # pointer; every other register is zero.
+
+  trace @4 TraceParams -> TraceResults;
+  # Records every call of the process and every capability that it releases,
+  # from its start to its end, in a ring of bytes that abi/trace.h describes.
+  # Once per process.  The process can neither see nor stop it and never waits
+  # for it: records that don't fit are dropped and counted.
+
+  struct MapParams {
+    object @0 :MemoryObject;
+    # The object.
+    offsetBytes @1 :UInt64 $A.unit("bytes");
+    # Where in the object the mapping starts: a multiple of 4096.
+    lengthBytes @2 :UInt64 $A.unit("bytes");
+    # The length: a multiple of 4096, not zero, within the object.
+    address @3 :UInt64;
+    # Where in the process; a multiple of 4096.
+    protection @4 :Protection;
+    # What user code may do with the pages; no more than the object allows.
+  }
+  struct MapResults {}
+  struct CommitParams {
+    address @0 :UInt64;
+    # Where in the process; a multiple of 4096.
+    lengthBytes @1 :UInt64 $A.unit("bytes");
+    # The length: a multiple of 4096, not zero.
+    protection @2 :Protection;
+    # What user code may do with the pages.
+  }
+  struct CommitResults {}
+  struct GrantParams {
+    name @0 :Text $A.maxBytes(31);
+    # 1 to 31 bytes, unique in the CapSet.
+    capability @1 :Capability;
+    # A hold of the caller, by copy or by move.  `VirtualMemory` needs no
+    # thought: it means the address space of whoever calls it.
+  }
+  struct GrantResults {}
+  struct StartParams {
+    entry @0 :UInt64;
+    # The first instruction.
+    stackPointer @1 :UInt64;
+    # The stack pointer, 16-byte aligned.
+    argument @2 :UInt64;
+    # Handed over in RDX.
+  }
+  struct StartResults {
+    process @0 :ProcessHandle;
+    # The running process.
+  }
+  struct TraceParams {
+    buffer @0 :MemoryObject;
+    # Where the records go: writable memory of 8 KiB to 16 MiB.  The caller maps
+    # it to read them.
+    notification @1 :Notification;
+    # Signalled when a record goes into a ring that was empty.
+    bits @2 :UInt64;
+    # The bits of the signal; not zero.
+    captureBytes @3 :UInt32 $A.unit("bytes");
+    # How much of each message is recorded, 0 to 1024.
+  }
+  struct TraceResults {}
+}
+
+enum EndKind {
+  # How a process ended.
+  running @0;
+  # It hasn't.
+  exited @1;
+  # It called exit.
+  faulted @2;
+  # It did what the CPU or the memory map forbids.
+  killed @3;
+  # Somebody killed it.
+}
+
+enum FaultKind {
+  # What the CPU refused.
+  none @0;
+  # No fault.
+  unmapped @1;
+  # An access to an address where nothing is mapped.
+  protection @2;
+  # An access that the page's protection forbids.
+  guardPage @3;
+  # An access to a guard page below a stack: the stack is too small.
+  divide @4;
+  # Division by zero, or a quotient out of range.
+  illegalInstruction @5;
+  # An undefined or privileged instruction.
+  generalProtection @6;
+  # A non-canonical address, or a privileged operation.
+  alignment @7;
+  # An unaligned access where alignment is checked.
+  floatingPoint @8;
+  # An unmasked floating-point exception, x87 or SSE.
+  breakpoint @9;
+  # A breakpoint or single step without a debugger.
+  outOfMemory @10;
+  # A page could not be provided.
+  badRing @11;
+  # The ring's pages could not be used by the kernel.
+}
+
+interface ProcessHandle @0xc01e7407be5ad6da $A.home(kernel) {
+  # A process as its parent sees it.  Releasing the handle doesn't end it.
+
+  wait @0 () -> WaitResults $A.pending;
+  # Completes when the process has ended and all that it held is released; at
+  # once if it has.  Any number of waiters get the same answer.
+
+  kill @1 () -> KillResults;
+  # Ends the process now, whatever it is doing.  No error if it has ended.
+
+  info @2 () -> InfoResults;
+  # What is known now.
+
+  struct WaitResults {
+    kind @0 :EndKind;
+    # exited, faulted or killed.
+    exitCode @1 :Int64;
+    # The code given to exit; 0 unless exited.
+    fault @2 :FaultKind;
+    # none unless faulted.
+    faultAddress @3 :UInt64;
+    # The address whose access faulted; 0 if the fault has none.
+    instructionPointer @4 :UInt64;
+    # The instruction that faulted; 0 unless faulted.
+    stackPointer @5 :UInt64;
+    # The stack pointer at the fault; 0 unless faulted.
+  }
+  struct KillResults {}
+  struct InfoResults {
+    processId @0 :UInt64;
+    # A number for people; never reused.  It gives no access to anything.
+    name @1 :Text $A.maxBytes(63);
+    # The name given by its parent.
+    kind @2 :EndKind;
+    # Whether and how it ended.
+    capabilityCount @3 :UInt64;
+    # Live slots in its table.
+    cpuTimeNs @4 :UInt64 $A.unit("ns");
+    # CPU time that its threads paid for.  A server that a call was handed over to works on
+    # the caller's time.
+  }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Services from the manifest; see system.h.
+#include "system.h"
+
+#include "boot_file.h"
+#include "service.h"
+
+#include <capos/capset.h>
+#include <capos/panic.h>
+
+#include <gen/capos/endpoint.h>
+#include <gen/capos/memory_budget.h>
+#include <string.h>
+
+constexpr uint32_t ENDPOINT_QUEUE_MAX = 64;
+
+static struct system_manifest manifest;
+static struct service_state services[SYSTEM_MANIFEST_SERVICES_COUNT_MAX];
+
+// ---- The manifest ------------------------------------------------------------------
+
+static struct service_state *service_find(struct wire_text name)
+{
+    for (uint32_t i = 0; i < manifest.services.count; i++)
+        if (wire_text_equals(name, services[i].declared.name.text))
+            return &services[i];
+    return nullptr;
+}
+
+// STATUS_NOT_FOUND without such an export.
+static enum status export_find(const struct service_state *service, struct wire_text name,
+                               struct export *out_export)
+{
+    const struct wire_list *exports = &service->declared.exports;
+    for (uint32_t i = 0; i < exports->count; i++)
+        if (export_at(exports, i, out_export) == STATUS_OK &&
+            wire_text_equals(name, out_export->name.text))
+            return STATUS_OK;
+    return STATUS_NOT_FOUND;
+}
+
+capos_cap_id system_kernel_find(struct wire_text name)
+{
+    for (uint32_t i = 0; i < capos_capset_count(); i++) {
+        const struct capos_capset_entry *entry = capos_capset_at(i);
+        if (wire_text_equals(name, entry->name))
+            return entry->cap;
+    }
+    return 0;
+}
+
+static void check_grant(const struct grant *grant, const char *place)
+{
+    struct export export;
+    if (grant->source.which == GRANT_SOURCE_KERNEL) {
+        if (system_kernel_find(grant->source.kernel) == 0)
+            capos_panic("init: manifest: %s: grant %s: the kernel gives no \"%s\"", place,
+                        grant->name.text, grant->source.kernel.text);
+        return;
+    }
+    const char *service_name = grant->source.service.service.text;
+    const struct service_state *service = service_find(grant->source.service.service);
+    if (service == nullptr)
+        capos_panic("init: manifest: %s: grant %s: there is no service \"%s\"", place,
+                    grant->name.text, service_name);
+    if (export_find(service, grant->source.service.export, &export) != STATUS_OK)
+        capos_panic("init: manifest: %s: grant %s: service %s has no export \"%s\"", place,
+                    grant->name.text, service_name, grant->source.service.export.text);
+}
+
+static void check_grants(const struct wire_list *grants, const char *place)
+{
+    for (uint32_t i = 0; i < grants->count; i++) {
+        struct grant grant;
+        if (grant_at(grants, i, &grant) != STATUS_OK)
+            capos_panic("init: manifest: %s: grant %u is malformed", place, i);
+        check_grant(&grant, place);
+    }
+}
+
+static void manifest_read(void)
+{
+    const void *message;
+    uint64_t size_bytes;
+    enum status status = boot_file_map("manifest", &message, &size_bytes);
+    if (status != STATUS_OK)
+        capos_panic("init: the boot package has no readable file \"manifest\": %s",
+                    status_name(status));
+    status = size_bytes > UINT32_MAX
+                 ? STATUS_BAD_MESSAGE
+                 : system_manifest_decode(message, (uint32_t)size_bytes, &manifest);
+    if (status != STATUS_OK)
+        capos_panic("init: the file \"manifest\" isn't a SystemManifest within its bounds");
+    for (uint32_t i = 0; i < manifest.services.count; i++) {
+        struct service *service = &services[i].declared;
+        if (service_at(&manifest.services, i, service) != STATUS_OK)
+            capos_panic("init: manifest: service %u is malformed", i);
+        if (service_find(service->name) != &services[i])
+            capos_panic("init: manifest: two services are called \"%s\"", service->name.text);
+    }
+}
+
+static void manifest_check(void)
+{
+    for (uint32_t i = 0; i < manifest.services.count; i++)
+        check_grants(&services[i].declared.grants, services[i].declared.name.text);
+    check_grants(&manifest.program_grants, "programGrants");
+    check_grants(&manifest.grantable, "grantable");
+}
+
+// ---- Grants ------------------------------------------------------------------------
+
+enum status system_resolve(const struct grant *grant, struct capos_transfer *out_capability)
+{
+    struct export export;
+    if (grant->source.which == GRANT_SOURCE_KERNEL) {
+        *out_capability = capos_transfer_copy(system_kernel_find(grant->source.kernel));
+        return STATUS_OK;
+    }
+    const struct service_state *service = service_find(grant->source.service.service);
+    capos_cap_id object;
+    enum status status = export_find(service, grant->source.service.export, &export);
+    if (status == STATUS_OK)
+        status = endpoint_mint(service->endpoint, export.interface_id, export.word, &object);
+    if (status == STATUS_OK)
+        *out_capability = capos_transfer_move(object);
+    return status;
+}
+
+enum status system_mint_own(uint64_t interface_id, capos_cap_id *out_cap)
+{
+    for (uint32_t i = 0; i < manifest.services.count; i++) {
+        const struct wire_list *exports = &services[i].declared.exports;
+        struct export export;
+        for (uint32_t at = 0; at < exports->count; at++)
+            if (export_at(exports, at, &export) == STATUS_OK &&
+                export.interface_id == interface_id)
+                return endpoint_mint(services[i].endpoint, interface_id, export.word, out_cap);
+    }
+    return STATUS_NOT_FOUND;
+}
+
+const struct wire_list *system_program_grants(void)
+{
+    return &manifest.program_grants;
+}
+
+const struct wire_list *system_grantable(void)
+{
+    return &manifest.grantable;
+}
+
+// ---- Starting ----------------------------------------------------------------------
+
+void system_start(struct capos_spawner *spawner)
+{
+    memory_budget_cap budget;
+    manifest_read();
+    manifest_check();
+    if (memory_budget_cap_find("budget", &budget) != STATUS_OK)
+        capos_panic("init: the kernel gave no budget");
+    // All endpoints first: a grant may lead to a service that starts later.
+    for (uint32_t i = 0; i < manifest.services.count; i++) {
+        enum status status =
+            memory_budget_create_endpoint(budget, ENDPOINT_QUEUE_MAX, &services[i].endpoint);
+        if (status != STATUS_OK)
+            capos_panic("init: service %s: its endpoint: %s", services[i].declared.name.text,
+                        status_name(status));
+    }
+    for (uint32_t i = 0; i < manifest.services.count; i++)
+        service_start(&services[i], spawner);
+}
+
+void system_seal(void)
+{
+    for (uint32_t i = 0; i < manifest.services.count; i++)
+        service_seal(&services[i]);
+}

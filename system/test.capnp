@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+@0xe8b1d80a6ff1c2d3;
+# The system of the booted tests: the program is testd, which gets everything and hands
+# each test program what its table says.
+using M = import "/schema/manifest.capnp";
+using Default = import "/system/default.capnp";
+
+const manifest :M.SystemManifest = (
+  services = Default.services,
+  programGrants = [
+    (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
+    (name = "timer", source = (kernel = "timer")),
+    (name = "entropy", source = (kernel = "entropy")),
+    (name = "console", source = (kernel = "console")),
+    (name = "spawner", source = (kernel = "spawner")),
+    (name = "boot", source = (kernel = "boot")),
+    (name = "ports", source = (kernel = "ports")),
+    (name = "devices", source = (kernel = "devices")),
+    (name = "interrupts", source = (kernel = "interrupts")),
+    (name = "dma", source = (kernel = "dma")),
+  ],
+  grantable = [],
+);

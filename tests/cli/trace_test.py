@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`capos run --trace`, `--audit` and `capos inspect`, booted."""
+
+import json
+import os
+import re
+
+from case import capos, expect, main, temporary_folder
+
+TIMEOUT = 120
+
+# Is refused a reservation of no bytes, then writes.
+REFUSED = ('#include <gen/capos/virtual_memory.h>\n#include <stdio.h>\n'
+           'int main(void) {\n'
+           '    virtual_memory_cap memory;\n    uint64_t address;\n'
+           '    if (virtual_memory_cap_find("memory", &memory) != STATUS_OK) return 1;\n'
+           '    if (virtual_memory_reserve(memory, 0, 0, 0, &address) == STATUS_OK) return 2;\n'
+           '    puts("refused");\n    return 3;\n}\n')
+# Calls the timer far more often than a ring of records holds while nothing else runs.
+FAST = ('#include <gen/capos/timer.h>\n'
+        'int main(void) {\n'
+        '    timer_cap timer;\n    uint64_t now;\n'
+        '    if (timer_cap_find("timer", &timer) != STATUS_OK) return 1;\n'
+        '    for (int i = 0; i < 20000; i++)\n'
+        '        if (timer_now(timer, &now) != STATUS_OK) return 2;\n'
+        '    return 0;\n}\n')
+
+
+def run_traced(program, *options, name='trace'):
+    """Runs C text or a path; the completed process and the lines of the file `name`."""
+    with temporary_folder() as folder:
+        path = program
+        if '\n' in program:
+            path = os.path.join(folder, 'program.c')
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(program)
+        out = os.path.join(folder, name)
+        done = capos('run', *[option.replace('OUT', out) for option in options], path,
+                     timeout=TIMEOUT)
+        with open(out, encoding='utf-8') as file:
+            return done, file.read().splitlines()
+
+
+def a_trace_shows_what_hello_writes():
+    done = capos('run', '--trace', 'examples/c/hello.c', timeout=TIMEOUT)
+    expect(done, 0, b'Hello from capOS!\n',
+           'stdio: StdIO.write(stream: output, data: "Hello from capOS!\\n") = () <')
+    lines = done.stderr.decode().splitlines()
+    assert re.fullmatch(r'\+\+\+ process hello, id \d+', lines[0]), lines[0]
+    assert '+++ holds stdio: StdIO' in lines, lines
+    assert lines[-1] == '+++ exited with 0', lines[-1]
+    for line in lines:
+        assert line.startswith('+++ ') or re.search(r' = .* <[0-9.]+ (ns|us|ms|s)>$', line), line
+
+
+def a_refused_call_shows_its_typed_error():
+    done, lines = run_traced(REFUSED, '--trace=OUT')
+    expect(done, 3, b'refused\n')
+    found = [line for line in lines if 'VirtualMemory.reserve(lengthBytes: 0 bytes' in line]
+    assert len(found) == 1 and ' = invalidArgument "lengthBytes' in found[0], lines
+
+
+def json_lines_parse_and_say_the_same():
+    done, lines = run_traced(REFUSED, '--trace=OUT', '--trace-format', 'json')
+    expect(done, 3)
+    events = [json.loads(line) for line in lines]
+    assert events[0]['event'] == 'process' and events[0]['name'] == 'program', events[0]
+    assert events[-1] == {'event': 'exited', 'code': 3}, events[-1]
+    refused = [event for event in events if 'error' in event]
+    assert [event['error'] for event in refused] == ['invalidArgument'], refused
+    assert refused[0]['params']['lengthBytes'] == '0', refused
+    written = [event for event in events if event.get('method') == 'write']
+    assert bytes(written[0]['params']['data']) == b'refused\n', written
+    assert all(event['durationNs'] >= 0 for event in refused + written)
+
+
+def audit_rows(lines):
+    assert lines[0] == 'process\tid\tcapability\tmethod\tcalls\tfailed', lines[0]
+    rows = [line.split('\t') for line in lines[1:-1]]
+    return {(row[2], row[3]): (int(row[4]), int(row[5])) for row in rows}
+
+
+def the_audit_counts_as_the_trace_does():
+    with temporary_folder() as folder:
+        audit = os.path.join(folder, 'audit')
+        done, lines = run_traced(REFUSED, '--trace=OUT', '--audit', audit)
+        expect(done, 3)
+        with open(audit, encoding='utf-8') as file:
+            rows = audit_rows(file.read().splitlines())
+    counted = {}
+    for line in lines:
+        call = re.match(r'(\S+): (\w+\.\w+)\(.* = (\S+)', line)
+        if call:
+            calls, failed = counted.get(call.group(1, 2), (0, 0))
+            refused = call[3] == 'invalidArgument'
+            counted[call.group(1, 2)] = (calls + 1, failed + refused)
+    assert {key: row for key, row in rows.items() if 'release' not in key[1]} == counted
+    assert rows[('memory', 'VirtualMemory.reserve')] == (1, 1), rows
+
+
+def a_program_that_is_faster_than_its_trace_is_not_held_up():
+    done, lines = run_traced(FAST, '--grant', 'timer', '--audit', 'OUT')
+    expect(done, 0)
+    dropped = int(re.match(r'# (\d+) records were dropped', lines[-1])[1])
+    calls = audit_rows(lines)[('timer', 'Timer.now')][0]
+    # A dropped record may be of another call too, so only this much is sure.
+    assert calls <= 20000 and 2 * calls + dropped >= 40000, (calls, dropped)
+
+
+def a_machine_of_16_mib_is_enough():
+    done, lines = run_traced('examples/c/hello.c', '--mem', '16', '--trace=OUT')
+    expect(done, 0, b'Hello from capOS!\n')
+    assert lines[-1] == '+++ exited with 0', lines
+
+
+def wrong_trace_options_are_explained():
+    expect(capos('run', '--trace-format', 'json', 'x.c'), 125, stderr='is for --trace')
+    expect(capos('run', '--trace', '--trace-format', 'xml', 'x.c'), 125,
+           stderr='--trace-format takes text or json, not xml')
+    expect(capos('run', '--trace=/nowhere/x', 'examples/c/hello.c'), 125,
+           stderr='/nowhere/x: No such file')
+    expect(capos('run', '--audit', '/nowhere/x', 'examples/c/hello.c'), 125,
+           stderr='/nowhere/x: No such file')
+
+
+def inspect(program, *options):
+    done = capos('inspect', *options, program, timeout=TIMEOUT)
+    expect(done, 0)
+    lines = done.stdout.decode().splitlines()
+    return dict(re.fullmatch(r'  (\S+) +(.*)', line).groups() for line in lines[1:])
+
+
+def inspect_tells_what_a_program_can_ask_for_and_gets():
+    hello = inspect('examples/c/hello.c')
+    assert hello['StdIO'] == 'always, as stdio' and 'Timer' not in hello, hello
+    clock = inspect('examples/c/clock.c')
+    assert clock['Timer'] == 'with --grant timer', clock
+    assert clock['VirtualMemory'] == 'always, as memory', clock
+    assert 'Timer' in inspect('sleep'), 'a program of the image'
+
+
+def inspect_agrees_with_what_a_program_holds():
+    done, lines = run_traced('examples/c/hello.c', '--trace=OUT',
+                             *[word for name in ('timer', 'entropy', 'console', 'spawner', 'boot')
+                               for word in ('--grant', name)])
+    expect(done, 0)
+    held = dict(re.fullmatch(r'\+\+\+ holds (\w+): (\w+)', line).groups()
+                for line in lines if line.startswith('+++ holds'))
+    known = inspect('bench')
+    for interface in ('Timer', 'EntropySource', 'Console', 'ProcessSpawner', 'BootPackage'):
+        name = known[interface].removeprefix('with --grant ')
+        assert held[name] == interface, (held, known)
+    assert held['memory'] == 'VirtualMemory' and held['budget'] == 'MemoryBudget', held
+
+
+def inspect_explains_mistakes():
+    expect(capos('inspect'), 2, stderr='which program?')
+    expect(capos('inspect', 'slep'), 127, stderr='did you mean sleep?')
+    expect(capos('inspect', '--sistem', 'x'), 2, stderr='did you mean --system?')
+
+
+if __name__ == '__main__':
+    main([
+        a_trace_shows_what_hello_writes,
+        a_refused_call_shows_its_typed_error,
+        json_lines_parse_and_say_the_same,
+        the_audit_counts_as_the_trace_does,
+        a_program_that_is_faster_than_its_trace_is_not_held_up,
+        a_machine_of_16_mib_is_enough,
+        wrong_trace_options_are_explained,
+        inspect_tells_what_a_program_can_ask_for_and_gets,
+        inspect_agrees_with_what_a_program_holds,
+        inspect_explains_mistakes,
+    ])

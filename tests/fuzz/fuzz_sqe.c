@@ -1,0 +1,694 @@
+// SPDX-License-Identifier: MIT
+// Fuzzes the whole kernel core with what user code can do: three processes that hold every
+// kind of capability submit operations, right and wrong, corrupt their rings, wait, exit,
+// are killed, while time goes by and interrupts come.
+//
+// An input is a program for them: a byte chooses a step, further bytes its operands; most
+// operands are indices into tables of values that are nearly right, because a random
+// 64-bit number hardly ever is.  Behind the input the program goes on with pseudo-random
+// bytes, so that a short run already sees long programs.  After each input everything is
+// torn down and every frame, charge and process must be back.
+#include <kernel/arch/host/harness.h>
+
+#include <gen/interfaces.h>
+#include <gen/wire/endpoint.h>
+#include <kernel/object/objects.h>
+#include <kernel/sched/cpu.h>
+#include <kernel/upcall.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+constexpr unsigned ACTORS = 3;
+constexpr unsigned STEPS_MAX = 400; // of which at most
+constexpr unsigned STEPS_BEHIND_INPUT = 100;
+
+static struct actor *actors[ACTORS];
+
+// ---- The input ----------------------------------------------------------------------
+
+static const uint8_t *input;
+static size_t input_left;
+static uint64_t random_state;
+
+static uint8_t next_byte(void)
+{
+    if (input_left == 0) { // Knuth's MMIX generator
+        random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+        return (uint8_t)(random_state >> 56);
+    }
+    input_left--;
+    return *input++;
+}
+
+static uint64_t next_word(void)
+{
+    uint64_t word = 0;
+    for (unsigned i = 0; i < 8; i++)
+        word |= (uint64_t)next_byte() << (8 * i);
+    return word;
+}
+
+// A number of the kind that methods take.
+static uint64_t next_number(const struct actor *actor)
+{
+    static const uint64_t numbers[] = {
+        0,
+        1,
+        2,
+        3,
+        7,
+        8,
+        16,
+        63,
+        64,
+        4095,
+        4096,
+        8192,
+        12288,
+        65536,
+        1 << 20,
+        2 << 20,
+        UINT64_C(1) << 30,
+        UINT64_C(1) << 40,
+        USER_ADDRESS_END,
+        USER_ADDRESS_END - 4096,
+        INT64_MAX,
+        UINT64_MAX,
+        UINT64_MAX - 4095,
+        1000,
+        1'000'000,
+        INTERFACE_STDIO,
+        INTERFACE_TIMER,
+        0x0000000100000001,
+        0x0003000000000001,
+        0x100000,
+    };
+    constexpr unsigned count = sizeof numbers / sizeof numbers[0];
+    uint8_t choice = next_byte();
+    if (choice < count)
+        return numbers[choice];
+    if (choice < 96)
+        return actor->memory + (choice - count) * UINT64_C(4096);
+    if (choice < 128)
+        return actor->memory + next_byte() * UINT64_C(16);
+    if (choice < 144)
+        return next_word();
+    return choice - 144u;
+}
+
+// An id of the actor's table: usually that of a live slot.
+static capos_cap_id next_cap(const struct actor *actor)
+{
+    uint8_t choice = next_byte();
+    const struct cap_table *table = &actor->process->caps;
+    if (choice >= 250 || table->slot_count == 0)
+        return next_word();
+    uint32_t index = choice % 40u % table->slot_count;
+    return (uint64_t)cap_table_slot(table, index)->generation << 32 | index;
+}
+
+// ---- Methods ------------------------------------------------------------------------
+
+// A method as it is rightly called: the size of its params struct, and its pointers: c for
+// a capability of an interface (0: any), t for a text.
+struct recipe {
+    uint64_t interface_id;
+    uint16_t method;
+    uint8_t data_words;
+    const char *pointers;
+    uint64_t capability_interface_id;
+};
+
+static const struct recipe recipes[] = {
+    {INTERFACE_STDIO, 1, 2, "", 0},
+    {INTERFACE_STDIO, 1, 2, "cc", 0},
+    {INTERFACE_STDIO, 0, 0, "c", INTERFACE_STDIO},
+    {INTERFACE_STDIO, 0, 0, "c", INTERFACE_ENDPOINT},
+    {INTERFACE_STDIO, 0, 0, "c", INTERFACE_PROCESS_BUILDER},
+    {INTERFACE_ENDPOINT, ENDPOINT_METHOD_MINT, 2, "", 0},
+    {INTERFACE_ENDPOINT, ENDPOINT_METHOD_REVOKE, 0, "c", INTERFACE_STDIO},
+    {INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_SIGNAL, 1, "", 0},
+    {INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_WAIT, 1, "", 0},
+    {INTERFACE_TIMER, TIMER_METHOD_NOW, 0, "", 0},
+    {INTERFACE_TIMER, TIMER_METHOD_SLEEP, 1, "", 0},
+    {INTERFACE_TIMER, TIMER_METHOD_SLEEP_UNTIL, 1, "", 0},
+    {INTERFACE_ENTROPY_SOURCE, ENTROPY_SOURCE_METHOD_FILL, 1, "", 0},
+    {INTERFACE_CONSOLE, CONSOLE_METHOD_WRITE, 0, "t", 0},
+    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_INFO, 0, "", 0},
+    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_SPLIT, 1, "", 0},
+    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_MEMORY_OBJECT, 1, "", 0},
+    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_ENDPOINT, 1, "", 0},
+    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_NOTIFICATION, 0, "", 0},
+    {INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_INFO, 0, "", 0},
+    {INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_VIEW, 3, "", 0},
+    {INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_READ, 2, "", 0},
+    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_RESERVE, 3, "", 0},
+    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_COMMIT, 3, "", 0},
+    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_DECOMMIT, 2, "", 0},
+    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_PROTECT, 3, "", 0},
+    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_MAP, 4, "c", INTERFACE_MEMORY_OBJECT},
+    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_UNMAP, 2, "", 0},
+    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_INFO, 0, "", 0},
+    {INTERFACE_PROCESS_SPAWNER, PROCESS_SPAWNER_METHOD_CREATE, 0, "tc",
+     INTERFACE_MEMORY_BUDGET},
+    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_MAP, 4, "c", INTERFACE_MEMORY_OBJECT},
+    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_COMMIT, 3, "", 0},
+    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_GRANT, 0, "tc", 0},
+    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_START, 3, "", 0},
+    {INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_WAIT, 0, "", 0},
+    {INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_KILL, 0, "", 0},
+    {INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_INFO, 0, "", 0},
+    {INTERFACE_INTERRUPT_CONTROLLER, INTERRUPT_CONTROLLER_METHOD_BIND, 1, "", 0},
+    {INTERFACE_INTERRUPT, INTERRUPT_METHOD_WAIT, 0, "", 0},
+    {INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_INFO, 0, "", 0},
+    {INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_ENTRY, 1, "", 0},
+    {INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_OPEN, 0, "t", 0},
+    {INTERFACE_DEVICE_MEMORY, DEVICE_MEMORY_METHOD_RANGE, 2, "", 0},
+    {INTERFACE_DEVICE_MEMORY, DEVICE_MEMORY_METHOD_OBJECT, 0, "", 0},
+    {INTERFACE_DMA_POOL, DMA_POOL_METHOD_ALLOCATE, 1, "", 0},
+    {INTERFACE_IO_PORTS, IO_PORTS_METHOD_RANGE, 1, "", 0},
+    {INTERFACE_IO_PORTS, IO_PORTS_METHOD_READ, 1, "", 0},
+    {INTERFACE_IO_PORTS, IO_PORTS_METHOD_WRITE, 1, "", 0},
+};
+constexpr unsigned RECIPES = sizeof recipes / sizeof recipes[0];
+
+// Some capability of an interface that the actor holds; an arbitrary one if there is none.
+static capos_cap_id next_cap_of(const struct actor *actor, uint64_t interface_id)
+{
+    const struct cap_table *table = &actor->process->caps;
+    capos_cap_id found = 0;
+    unsigned skip = next_byte() & 7;
+    for (uint32_t i = 0; i < table->slot_count && i < 200 && interface_id != 0; i++) {
+        const struct cap_slot *slot = cap_table_slot(table, i);
+        if (slot->object == nullptr || slot->interface_id != interface_id)
+            continue;
+        found = (uint64_t)slot->generation << 32 | i;
+        if (skip-- == 0)
+            break;
+    }
+    return found != 0 ? found : next_cap(actor);
+}
+
+// ---- Messages -----------------------------------------------------------------------
+
+constexpr unsigned MESSAGE_WORDS_MAX = 64;
+
+struct message {
+    uint64_t words[MESSAGE_WORDS_MAX + 8]; // and up to four transfers
+    unsigned count;
+    unsigned transfer_count;
+};
+
+static void add_transfer(const struct actor *actor, struct message *message, capos_cap_id cap,
+                         struct capos_transfer transfers[4])
+{
+    if (message->transfer_count == 4)
+        return;
+    uint8_t how = next_byte();
+    transfers[message->transfer_count++] = (struct capos_transfer){
+        .cap = cap,
+        .how = how >= 252 ? 2 : how & 1,
+        .receiver_mode = how >> 1 & 1 ? CAPOS_HOLD_COPY : how >> 2 & 3,
+    };
+    (void)actor;
+}
+
+static const char *const texts[] = {"init", "sample", "timer", "a", "", "budget", "endpoint"};
+
+// The params of a recipe, laid out by hand: the struct, then its texts.
+static void make_params(const struct actor *actor, const struct recipe *recipe,
+                        struct message *message)
+{
+    struct capos_transfer transfers[4] = {};
+    size_t pointer_count = strlen(recipe->pointers);
+    uint64_t *words = message->words;
+    words[0] = (uint64_t)recipe->data_words << 32 | (uint64_t)pointer_count << 48;
+    unsigned at = 1;
+    for (; at <= recipe->data_words; at++)
+        words[at] = next_number(actor);
+    unsigned end = at + (unsigned)pointer_count;
+    for (size_t i = 0; i < pointer_count; i++, at++) {
+        if (recipe->pointers[i] == 'c') {
+            words[at] = 3 | (uint64_t)message->transfer_count << 32;
+            capos_cap_id cap = next_cap_of(actor, recipe->capability_interface_id);
+            add_transfer(actor, message, cap, transfers);
+        } else {
+            const char *text = texts[next_byte() % (sizeof texts / sizeof texts[0])];
+            words[at] = 1 | (uint64_t)(end - at - 1) << 2 | (uint64_t)2 << 32 |
+                        (uint64_t)(strlen(text) + 1) << 35;
+            memcpy(&words[end], text, strlen(text) + 1);
+            end += 2;
+        }
+    }
+    message->count = end;
+    memcpy(&words[end], transfers, sizeof transfers);
+}
+
+// Any words, and any transfers.
+static void make_noise(const struct actor *actor, struct message *message)
+{
+    struct capos_transfer transfers[4] = {};
+    message->count = next_byte() & 15;
+    for (unsigned i = 0; i < message->count; i++)
+        message->words[i] = next_byte() & 1 ? next_word() : next_number(actor);
+    for (unsigned i = next_byte() & 3; i > 0; i--)
+        add_transfer(actor, message, next_cap(actor), transfers);
+    memcpy(&message->words[message->count], transfers, sizeof transfers);
+}
+
+// Breaks one bit of a good message now and then.
+static void spoil(struct message *message)
+{
+    uint8_t choice = next_byte();
+    if (choice < 240 || message->count == 0)
+        return;
+    message->words[next_byte() % message->count] ^= UINT64_C(1) << (next_byte() & 63);
+}
+
+// Memory that the actor may have unmapped itself.
+static void try_write(struct actor *actor, uint64_t address, const void *from, uint64_t size)
+{
+    enum status status = space_copy_out(&actor->process->space, address, from, size);
+    (void)status;
+}
+
+// Writes params and transfers into a slot of memory, or of the ring.
+static void put_params(struct actor *actor, struct capos_sqe *sqe, unsigned slot,
+                       const struct message *message)
+{
+    sqe->params_bytes = message->count * 8;
+    sqe->transfer_count = (uint16_t)message->transfer_count;
+    unsigned bytes = sqe->params_bytes + sqe->transfer_count * 16u;
+    uint8_t place = next_byte();
+    if (place < 64) {
+        sqe->flags |= CAPOS_SQE_PARAMS_IN_RING;
+        sqe->params = CAPOS_RING_MESSAGE_OFFSET + slot * 128u;
+        memcpy((uint8_t *)actor_ring(actor) + sqe->params, message->words, bytes);
+    } else if (place < 250) {
+        sqe->params = actor_params_address(actor, slot);
+        try_write(actor, sqe->params, message->words, bytes);
+    } else {
+        sqe->params = next_number(actor);
+    }
+}
+
+static void put_result(struct actor *actor, struct capos_sqe *sqe, unsigned slot)
+{
+    uint8_t place = next_byte();
+    sqe->result_bytes_max = ACTOR_RESULT_BYTES;
+    if (place < 64) {
+        sqe->flags |= CAPOS_SQE_RESULT_IN_RING;
+        sqe->result = CAPOS_RING_MESSAGE_OFFSET + slot * 128u;
+    } else if (place < 240) {
+        sqe->result = actor_result_address(actor, slot);
+    } else {
+        sqe->result = next_number(actor);
+        sqe->result_bytes_max = (uint32_t)next_number(actor);
+    }
+}
+
+// The id of a call that the actor received in some slot, if it did.
+static uint64_t next_call_id(struct actor *actor)
+{
+    uint64_t call_id = 0;
+    unsigned slot = next_byte() % ACTOR_SLOTS;
+    enum status status = space_copy_in(&actor->process->space, &call_id,
+                                       actor_result_address(actor, slot), sizeof call_id);
+    return status == STATUS_OK ? call_id : 0;
+}
+
+// An id that looks like one in the actor's ring, where its calls are received too.
+static uint64_t some_call_id(struct actor *actor)
+{
+    const uint8_t *ring = (const uint8_t *)actor_ring(actor);
+    struct capos_recv_header header;
+    unsigned skip = next_byte() & 3;
+    uint64_t call_id = 0;
+    for (unsigned at = CAPOS_RING_MESSAGE_OFFSET; at < CAPOS_RING_BYTES - 32; at += 32) {
+        memcpy(&header, ring + at, sizeof header);
+        if (header.interface_id != INTERFACE_STDIO || header.call_id == 0)
+            continue;
+        call_id = header.call_id;
+        if (skip-- == 0)
+            break;
+    }
+    return call_id;
+}
+
+// ---- Steps --------------------------------------------------------------------------
+
+static void step_call(struct actor *actor, unsigned slot)
+{
+    static struct message message;
+    message = (struct message){};
+    const struct recipe *recipe = &recipes[next_byte() % RECIPES];
+    struct capos_sqe sqe = {
+        .opcode = CAPOS_OP_CALL,
+        .method = recipe->method,
+        .user_data = slot,
+        .interface_id = recipe->interface_id,
+        .cap = next_cap_of(actor, recipe->interface_id),
+    };
+    uint8_t wrong = next_byte();
+    if (wrong >= 248) {
+        sqe.method = wrong & 7;
+        sqe.interface_id = recipes[next_byte() % RECIPES].interface_id;
+        make_noise(actor, &message);
+    } else {
+        make_params(actor, recipe, &message);
+        spoil(&message);
+    }
+    put_params(actor, &sqe, slot, &message);
+    put_result(actor, &sqe, slot);
+    actor_push(actor, &sqe);
+}
+
+static void step_other(struct actor *actor, unsigned slot)
+{
+    static struct message message;
+    message = (struct message){};
+    static const uint8_t opcodes[] = {
+        CAPOS_OP_NOP,         CAPOS_OP_RECV,    CAPOS_OP_RECV,   CAPOS_OP_RETURN,
+        CAPOS_OP_RETURN_RECV, CAPOS_OP_RELEASE, CAPOS_OP_CANCEL, CAPOS_OP_COUNT,
+    };
+    struct capos_sqe sqe = {.opcode = opcodes[next_byte() & 7], .user_data = slot};
+    bool returns = sqe.opcode == CAPOS_OP_RETURN || sqe.opcode == CAPOS_OP_RETURN_RECV;
+    bool receives = sqe.opcode == CAPOS_OP_RECV || sqe.opcode == CAPOS_OP_RETURN_RECV;
+    if (returns) {
+        make_noise(actor, &message);
+        sqe.call_id = next_call_id(actor);
+        sqe.method = next_byte() & 7;
+        if (sqe.method > STATUS_INVALID_ARGUMENT)
+            sqe.method = 0;
+        if (sqe.method != 0)
+            sqe.flags |= CAPOS_SQE_EXCEPTION;
+        put_params(actor, &sqe, slot, &message);
+    }
+    if (receives)
+        put_result(actor, &sqe, slot);
+    if (returns || receives)
+        sqe.cap = next_cap_of(actor, INTERFACE_ENDPOINT);
+    else if (sqe.opcode == CAPOS_OP_RELEASE)
+        sqe.cap = next_cap(actor);
+    else if (sqe.opcode == CAPOS_OP_CANCEL)
+        sqe.call_id = next_byte() % ACTOR_SLOTS;
+    actor_push(actor, &sqe);
+}
+
+static bool can_run(const struct actor *actor)
+{
+    return actor_alive(actor) && actor_thread(actor)->state != THREAD_WAITING;
+}
+
+static void step_enter(struct actor *actor)
+{
+    uint8_t how = next_byte();
+    uint64_t min_complete = how < 128 ? 0 : how < 250 ? how & 3 : next_number(actor);
+    uint64_t timeout_ns = how & 4 ? CAPOS_FOREVER : how & 8 ? next_number(actor) : 0;
+    (void)actor_enter(actor, min_complete, timeout_ns);
+}
+
+static void step_corrupt(struct actor *actor)
+{
+    struct capos_ring_header *header = actor_ring(actor);
+    uint32_t value = (uint32_t)next_number(actor);
+    switch (next_byte() % 4) {
+    case 0:
+        header->sq_tail = value;
+        break;
+    case 1:
+        header->cq_head = value;
+        break;
+    case 2:
+        header->sq_head = value;
+        break;
+    default:
+        header->cq_tail = value;
+        break;
+    }
+}
+
+// User code that noticed its mistake: indices as the kernel has them.
+static void step_repair(struct actor *actor)
+{
+    const struct ring *ring = &actor_thread(actor)->ring;
+    struct capos_ring_header *header = actor_ring(actor);
+    header->sq_tail = actor->sq_tail = ring->sq_head;
+    header->cq_head = actor->cq_head = ring->cq_tail;
+}
+
+// Takes away what is left of the actor's memory, but for a few pages, or gives it back.
+static void step_squeeze(struct actor *actor)
+{
+    uint8_t pages = next_byte() & 15;
+    uint64_t limit_bytes = actor->budget->used_bytes + pages * PAGE_BYTES;
+    bool squeeze = pages < 12 && limit_bytes < ACTOR_BUDGET_BYTES;
+    actor->budget->limit_bytes = squeeze ? limit_bytes : ACTOR_BUDGET_BYTES;
+}
+
+// An offset and a size of the message area, mostly.
+static uint64_t next_offset(void)
+{
+    uint8_t choice = next_byte();
+    return choice >= 252 ? next_word() : CAPOS_RING_MESSAGE_OFFSET + (choice & 127) * 32u;
+}
+
+static uint32_t next_size(void)
+{
+    uint8_t choice = next_byte();
+    return choice >= 252 ? (uint32_t)next_word() : (choice & 63) * 8u;
+}
+
+// One operation with its messages in the ring, and a wait for it: what clients and servers
+// do nearly always, and what kernel/ipc/handover.c makes short.
+static void step_round_trip(struct actor *actor)
+{
+    struct capos_cqe cqe;
+    uint64_t call_id = next_call_id(actor);
+    step_repair(actor);
+    (void)actor_pop(actor, &cqe);
+    uint8_t choice = next_byte() & 3;
+    struct capos_sqe sqe = {
+        .opcode = choice == 0   ? CAPOS_OP_RECV
+                  : choice == 1 ? CAPOS_OP_RETURN_RECV
+                                : CAPOS_OP_CALL,
+        .flags = CAPOS_SQE_RESULT_IN_RING,
+        .user_data = next_byte() % ACTOR_SLOTS,
+        .result = next_offset(),
+        .result_bytes_max = next_size(),
+    };
+    if (sqe.opcode == CAPOS_OP_CALL) {
+        sqe.interface_id = INTERFACE_STDIO;
+        sqe.cap = next_cap_of(actor, INTERFACE_STDIO);
+    } else {
+        sqe.cap = next_cap_of(actor, INTERFACE_ENDPOINT);
+    }
+    if (sqe.opcode != CAPOS_OP_RECV) {
+        sqe.flags |= CAPOS_SQE_PARAMS_IN_RING;
+        sqe.params = next_offset();
+        sqe.params_bytes = next_size();
+    }
+    if (sqe.opcode == CAPOS_OP_RETURN_RECV)
+        sqe.call_id = next_byte() & 1 ? call_id : some_call_id(actor);
+    actor_push(actor, &sqe);
+    (void)actor_enter(actor, 1, CAPOS_FOREVER);
+}
+
+static void step(struct actor *actor)
+{
+    uint8_t choice = next_byte();
+    struct capos_cqe cqe;
+    if (choice < 80)
+        step_call(actor, choice % ACTOR_SLOTS);
+    else if (choice < 112)
+        step_other(actor, choice % ACTOR_SLOTS);
+    else if (choice < 176)
+        step_enter(actor);
+    else if (choice < 200)
+        while (actor_pop(actor, &cqe) && actor->cq_head % CAPOS_CQ_ENTRIES != 0)
+            ;
+    else if (choice < 208)
+        step_corrupt(actor);
+    else if (choice < 220)
+        step_repair(actor);
+    else if (choice < 230)
+        (void)actor_touch(actor, next_number(actor), next_byte() & 1);
+    else if (choice < 233)
+        actor_exit(actor, next_byte());
+    else if (choice < 238)
+        step_squeeze(actor);
+    else
+        step_round_trip(actor);
+}
+
+// A process that was built by one of the three and can run.
+static struct process *some_child(void)
+{
+    for (struct list_link *link = list_first(&process_all); link != nullptr;
+         link = list_next(&process_all, link)) {
+        struct process *process = container_of(link, struct process, all_link);
+        bool ours = process == harness_init();
+        for (unsigned i = 0; i < ACTORS; i++)
+            ours |= process == actors[i]->process;
+        if (!ours && process->state == PROCESS_ALIVE)
+            return process;
+    }
+    return nullptr;
+}
+
+// A child does something with what it was granted.  It has no memory but its ring.
+static void step_child(void)
+{
+    struct process *process = some_child();
+    if (process == nullptr)
+        return;
+    struct actor child = {.process = process, .budget = process->budget, .used = true};
+    object_get(&process->object);
+    object_get(&process->budget->object);
+    const struct ring *ring = &actor_thread(&child)->ring;
+    child.sq_tail = ring->sq_head;
+    child.cq_head = ring->cq_tail;
+    for (unsigned i = next_byte() & 3; i > 0 && can_run(&child); i--)
+        step_call(&child, i);
+    if (can_run(&child)) {
+        actor_ring(&child)->cq_head = child.cq_head;
+        step_enter(&child);
+    }
+    object_put(&child.budget->object);
+    object_put(&process->object);
+}
+
+static void step_world(void)
+{
+    uint8_t choice = next_byte();
+    if (choice < 128)
+        host_advance_ns((uint64_t)choice * choice * 1000);
+    else if (choice < 200)
+        host_irq_raise(choice % HOST_IRQ_COUNT);
+    else
+        host_irq_deliver();
+}
+
+// ---- One input ----------------------------------------------------------------------
+
+static void give(struct actor *actor, const char *root)
+{
+    (void)actor_give(actor, harness_root(root));
+}
+
+static void give_minted(struct actor *actor, capos_cap_id endpoint, uint64_t word)
+{
+    alignas(8) uint8_t params[ENDPOINT_MINT_PARAMS_BYTES_MAX];
+    struct endpoint_mint_params mint = {.interface_id = INTERFACE_STDIO, .word = word};
+    struct actor_call call = {
+        .cap = endpoint,
+        .interface_id = INTERFACE_ENDPOINT,
+        .method = ENDPOINT_METHOD_MINT,
+        .params = params,
+        .params_bytes = endpoint_mint_params_encode(&mint, params, sizeof params),
+    };
+    struct capos_cqe cqe = actor_call(actors[0], &call);
+    capos_cap_id minted = actor_result_cap(actors[0], 0, &cqe, 0);
+    (void)actor_give(actor, actor_object(actors[0], minted));
+    (void)actor_release(actors[0], minted);
+}
+
+static void make_world(void)
+{
+    static const char *const names[ACTORS] = {"zero", "one", "two"};
+    for (unsigned i = 0; i < ACTORS; i++) {
+        actors[i] = actor_create(names[i]);
+        (void)actor_give(actors[i], &actors[i]->budget->object);
+        give(actors[i], "timer");
+        give(actors[i], "memory");
+        give(actors[i], "spawner");
+    }
+    static const char *const roots[] = {"console", "entropy", "interrupts", "boot",
+                                        "devices", "dma",     "ports"};
+    for (unsigned i = 0; i < sizeof roots / sizeof roots[0]; i++)
+        give(actors[i % ACTORS], roots[i]);
+    struct object *endpoint = endpoint_create(actors[0]->budget, 3);
+    struct object *notification = notification_create(actors[0]->budget);
+    (void)actor_give(actors[1], &actors[0]->process->object);
+    (void)actor_give(actors[1], endpoint);
+    (void)actor_give(actors[2], notification);
+    capos_cap_id served = actor_give_own(actors[0], endpoint, CAPOS_HOLD_COPY);
+    for (unsigned i = 0; i < ACTORS; i++)
+        give_minted(actors[i], served, i);
+    (void)actor_give_own(actors[0], notification, CAPOS_HOLD_COPY);
+}
+
+static void require(bool condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "fuzz_sqe: %s\n", what);
+    abort();
+}
+
+// What must hold between any two upcalls.
+static void check_thread(const struct thread *thread)
+{
+    require(list_count(&thread->operations) == thread->ring.pending_count, "pending count");
+    require(thread->ring.pending_count <= CAPOS_CQ_ENTRIES, "too many pending operations");
+    require((thread->state == THREAD_RUNNING) == (thread == arch_cpu()->current),
+            "running threads");
+}
+
+static void check_process(const struct process *process)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < process->caps.slot_count; i++)
+        live += cap_table_slot(&process->caps, i)->object != nullptr;
+    require(live == process->caps.live_count, "live capabilities");
+    require(process->budget->used_bytes <= process->budget->limit_bytes, "budget");
+    for (const struct list_link *link = list_first(&process->threads); link != nullptr;
+         link = list_next(&process->threads, link))
+        check_thread(container_of(link, const struct thread, process_link));
+}
+
+static void check_core(void)
+{
+    for (const struct list_link *link = list_first(&process_all); link != nullptr;
+         link = list_next(&process_all, link))
+        check_process(container_of(link, const struct process, all_link));
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    harness_boot(HARNESS_RAM_BYTES);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    input = data;
+    input_left = size;
+    random_state = size > 0 ? data[0] : 0;
+    host_console_clear();
+    harness_begin();
+    make_world();
+    unsigned steps_behind = 0;
+    for (unsigned i = 0; i < STEPS_MAX && steps_behind < STEPS_BEHIND_INPUT; i++) {
+        steps_behind += input_left == 0;
+        uint8_t who = next_byte() & 7;
+        if (who < 6 && can_run(actors[who % ACTORS]))
+            step(actors[who % ACTORS]);
+        else if (who == 6)
+            step_child();
+        else
+            step_world();
+        if (i % 16 == 0)
+            check_core();
+    }
+    check_core();
+    for (unsigned i = 0; i < ACTORS; i++)
+        actors[i]->budget->limit_bytes = ACTOR_BUDGET_BYTES;
+    require(harness_end(), "something leaked");
+    return 0;
+}

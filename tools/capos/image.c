@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Owns the host's view of a built system.  The package is our own build's, but it is read
+// with the same checks as init uses.  Tested by image_test.c.
+#include "image.h"
+
+#include <lib/nearest.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "say.h"
+
+// Copies the names of the grantable capabilities to C strings.
+static const char *read_grants(struct image *image)
+{
+    for (uint32_t i = 0; i < image->manifest.grantable.count; i++) {
+        struct grant grant;
+        if (grant_at(&image->manifest.grantable, i, &grant) != STATUS_OK)
+            return "a grant of its manifest can't be read";
+        snprintf(image->grant_names[image->grant_count++], IMAGE_NAME_BYTES, "%.*s",
+                 (int)grant.name.size_bytes, grant.name.text);
+    }
+    return nullptr;
+}
+
+const char *image_read(struct image *image, const void *data, size_t bytes)
+{
+    *image = (struct image){};
+    if (!package_add_all(&image->package, data, bytes))
+        return "it is not a boot package";
+    const struct package_file *manifest = package_find(&image->package, "manifest");
+    if (manifest == nullptr)
+        return "it has no manifest";
+    if (manifest->bytes > UINT32_MAX ||
+        system_manifest_decode(manifest->data, (uint32_t)manifest->bytes, &image->manifest) !=
+            STATUS_OK)
+        return "its manifest is malformed";
+    return read_grants(image);
+}
+
+int image_open(struct image *image, const char *system)
+{
+    char path[PATH_BYTES];
+    struct file_map map;
+    if (strchr(system, '/') != nullptr)
+        return fail(EXIT_CAPOS_FAILED, "--system takes the name of a manifest, not a path");
+    tree_path(path, "build/system/%s.package", system);
+    int error = file_map_open(path, &map);
+    if (error != 0)
+        return fail(EXIT_CAPOS_FAILED, "there is no system %s: %s: %s (run `make`)", system,
+                    path, strerror(error));
+    const char *problem = image_read(image, map.data, map.bytes);
+    image->map = map;
+    if (problem != nullptr)
+        return fail(EXIT_CAPOS_FAILED, "%s: %s", path, problem);
+    return 0;
+}
+
+// ---- Grants ------------------------------------------------------------------------
+
+bool image_grants(const struct image *image, const char *name)
+{
+    for (uint32_t i = 0; i < image->grant_count; i++) {
+        if (strcmp(image->grant_names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *image_nearest_grant(const struct image *image, const char *name)
+{
+    const char *names[SYSTEM_MANIFEST_GRANTABLE_COUNT_MAX];
+    for (uint32_t i = 0; i < image->grant_count; i++)
+        names[i] = image->grant_names[i];
+    return nearest_name(name, names, image->grant_count);
+}
+
+// ---- Programs ----------------------------------------------------------------------
+
+static bool is_service(const struct image *image, const char *name)
+{
+    for (uint32_t i = 0; i < image->manifest.services.count; i++) {
+        struct service service;
+        if (service_at(&image->manifest.services, i, &service) == STATUS_OK &&
+            wire_text_equals(service.binary, name))
+            return true;
+    }
+    return false;
+}
+
+bool image_has_program(const struct image *image, const char *name)
+{
+    return package_find(&image->package, name) != nullptr && strcmp(name, "init") != 0 &&
+           strcmp(name, "manifest") != 0 && !is_service(image, name);
+}
+
+const char *image_nearest_program(const struct image *image, const char *name)
+{
+    const char *names[PACKAGE_FILES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < image->package.count; i++) {
+        if (image_has_program(image, image->package.files[i].name))
+            names[count++] = image->package.files[i].name;
+    }
+    return nearest_name(name, names, count);
+}

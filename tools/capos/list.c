@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// Owns `capos list`.  Tested by tests/cli.
+#include <string.h>
+
+#include "commands.h"
+#include "image.h"
+#include "options.h"
+#include "say.h"
+
+static const struct option options[] = {
+    {"--system", "NAME", "look at system/NAME.capnp (default)"},
+};
+
+void list_help(FILE *file)
+{
+    fputs("Usage: capos list [OPTION]...\n"
+          "\n"
+          "Shows the programs in the image and the names that `capos run --grant` takes.\n"
+          "\n",
+          file);
+    option_print_help(file, options, 1);
+    fputs("\nExample:\n  capos list\n", file);
+}
+
+// Where a grant comes from, as a person reads it.
+static void print_source(const struct grant *grant)
+{
+    if (grant->source.which == GRANT_SOURCE_KERNEL)
+        printf("from the kernel");
+    else
+        printf("%.*s of the service %.*s", (int)grant->source.service.export.size_bytes,
+               grant->source.service.export.text, (int)grant->source.service.service.size_bytes,
+               grant->source.service.service.text);
+}
+
+static void print_grants(const char *title, const struct wire_list *grants)
+{
+    printf("%s\n", title);
+    if (grants->count == 0)
+        printf("  none\n");
+    for (uint32_t i = 0; i < grants->count; i++) {
+        struct grant grant;
+        if (grant_at(grants, i, &grant) != STATUS_OK)
+            continue;
+        printf("  %-20.*s ", (int)grant.name.size_bytes, grant.name.text);
+        print_source(&grant);
+        printf("\n");
+    }
+}
+
+static void print_programs(const struct image *image)
+{
+    printf("Programs in the image:\n");
+    size_t count = 0;
+    for (size_t i = 0; i < image->package.count; i++) {
+        const struct package_file *file = &image->package.files[i];
+        if (!image_has_program(image, file->name))
+            continue;
+        printf("  %-20s %zu KiB\n", file->name, (file->bytes + 1023) / 1024);
+        count++;
+    }
+    if (count == 0)
+        printf("  none\n");
+}
+
+int list_command(int argument_count, char **arguments)
+{
+    static struct image image;
+    struct option_reader reader = {.options = options,
+                                   .option_count = 1,
+                                   .arguments = arguments,
+                                   .argument_count = argument_count};
+    const char *system = "default", *value;
+    size_t option;
+    enum option_step step;
+    while ((step = option_read(&reader, &option, &value)) == OPTION_FOUND)
+        system = value;
+    if (step == OPTION_HELP) {
+        list_help(stdout);
+        return 0;
+    }
+    if (step == OPTION_WRONG)
+        return fail(2, "%s", reader.problem);
+    if (reader.next != argument_count)
+        return fail(2, "capos list takes no arguments");
+    int status = image_open(&image, system);
+    if (status != 0)
+        return status;
+    print_programs(&image);
+    print_grants("Every program gets:", &image.manifest.program_grants);
+    print_grants("`capos run --grant NAME` can add:", &image.manifest.grantable);
+    return 0;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// One virtual machine: a QEMU process and the sockets that lead into it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct machine_config {
+    const char *kernel_path;
+    int package_fd; // the boot package
+    uint32_t memory_mib;
+    bool debug;   // stopped, with a debugger's port
+    bool verbose; // shows the command
+    const char *const *extra_arguments;
+    uint32_t extra_argument_count;
+};
+
+struct machine {
+    pid_t pid;
+    int link_fd;   // the host link; non-blocking
+    int serial_fd; // what the kernel prints; non-blocking
+    int stderr_fd; // what QEMU itself prints; non-blocking
+};
+
+// Why /dev/kvm can't be used for machines, or nullptr if it can.
+[[nodiscard]] const char *machine_kvm_problem(void);
+
+// Starts QEMU.  nullptr, or why it could not be started.  The process dies with ours,
+// even if we are killed.
+[[nodiscard]] const char *machine_start(const struct machine_config *config,
+                                        struct machine *out_machine);
+
+// Ends the machine at once and reaps the process.
+void machine_end(struct machine *machine);

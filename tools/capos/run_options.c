@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// Owns the meaning and the bounds of the options of `capos run`.
+// Tested by run_options_test.c.
+#include "run_options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    GRANT,
+    ENVIRONMENT,
+    MEMORY,
+    TIMEOUT,
+    TTY,
+    VERBOSE,
+    SYSTEM,
+    TRACE,
+    TRACE_FORMAT,
+    AUDIT,
+    DEBUG,
+    QEMU_ARGUMENT
+};
+
+const struct option run_option_table[] = {
+    [GRANT] = {"--grant", "NAME", "give the program one more capability (see `capos list`)"},
+    [ENVIRONMENT] = {"--env", "NAME=VALUE", "set an environment variable; none is inherited"},
+    [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 16 or more (64)"},
+    [TIMEOUT] = {"--timeout", "S", "end the machine after S seconds, with status 124"},
+    [TTY] = {"--tty", nullptr, "edit lines in the machine, for programs that use the terminal"},
+    [VERBOSE] = {"--verbose", nullptr,
+                 "show the kernel's log and how QEMU is called, on stderr"},
+    [SYSTEM] = {"--system", "NAME", "boot system/NAME.capnp (default)"},
+    [TRACE] = {"--trace", "=FILE", "print each call of the program, on stderr or into FILE"},
+    [TRACE_FORMAT] = {"--trace-format", "FORMAT", "text or json, a line per call (text)"},
+    [AUDIT] = {"--audit", "FILE", "write which capabilities the program used, and how often"},
+    [DEBUG] = {"--debug", nullptr, "wait for a debugger on port 1234 (see `make gdb`)"},
+    [QEMU_ARGUMENT] = {"--qemu", "ARG", "pass one more argument to QEMU"},
+};
+const size_t run_option_count = sizeof run_option_table / sizeof *run_option_table;
+
+static enum option_step wrong(char problem[OPTION_PROBLEM_BYTES], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static enum option_step wrong(char problem[OPTION_PROBLEM_BYTES], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(problem, OPTION_PROBLEM_BYTES, format, arguments);
+    va_end(arguments);
+    return OPTION_WRONG;
+}
+
+static bool read_memory(const char *text, uint32_t *out_mib)
+{
+    char *end;
+    errno = 0;
+    unsigned long mib = strtoul(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || *text == '-' || mib < RUN_MEMORY_MIB_MIN ||
+        mib > RUN_MEMORY_MIB_MAX)
+        return false;
+    *out_mib = (uint32_t)mib;
+    return true;
+}
+
+static bool read_timeout(const char *text, uint64_t *out_ms)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    // The comparison is also false for a NaN.
+    if (end == text || *end != 0 || !(seconds >= 0.001 && seconds <= 1e9))
+        return false;
+    *out_ms = (uint64_t)(seconds * 1000);
+    return true;
+}
+
+// Appends to one of the bounded lists.
+static enum option_step append(const char **list, uint32_t *count, uint32_t count_max,
+                               const char *option, const char *value, char *problem)
+{
+    if (*count == count_max)
+        return wrong(problem, "%s can be given at most %u times", option, count_max);
+    list[(*count)++] = value;
+    return OPTION_FOUND;
+}
+
+static enum option_step apply(struct run_options *options, size_t option, const char *value,
+                              char *problem)
+{
+    switch (option) {
+    case GRANT:
+        return append(options->grants, &options->grant_count, RUN_GRANTS_MAX, "--grant", value,
+                      problem);
+    case ENVIRONMENT:
+        if (strchr(value, '=') == nullptr || *value == '=')
+            return wrong(problem, "--env takes NAME=VALUE, not %.80s", value);
+        return append(options->environment, &options->environment_count, RUN_ENVIRONMENT_MAX,
+                      "--env", value, problem);
+    case QEMU_ARGUMENT:
+        return append(options->qemu_arguments, &options->qemu_argument_count,
+                      RUN_QEMU_ARGUMENTS_MAX, "--qemu", value, problem);
+    case MEMORY:
+        if (!read_memory(value, &options->memory_mib))
+            return wrong(problem, "--mem takes whole MiB from %u to %u, not %.80s",
+                         RUN_MEMORY_MIB_MIN, RUN_MEMORY_MIB_MAX, value);
+        return OPTION_FOUND;
+    case TIMEOUT:
+        if (!read_timeout(value, &options->timeout_ms))
+            return wrong(problem, "--timeout takes seconds from 0.001, not %.80s", value);
+        return OPTION_FOUND;
+    case SYSTEM:
+        options->system = value;
+        return OPTION_FOUND;
+    case TRACE:
+        options->trace = true;
+        options->trace_file = value;
+        if (value != nullptr && *value == 0)
+            return wrong(problem, "--trace= takes the name of a file");
+        return OPTION_FOUND;
+    case TRACE_FORMAT:
+        if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+            return wrong(problem, "--trace-format takes text or json, not %.80s", value);
+        options->trace_json = *value == 'j';
+        return OPTION_FOUND;
+    case AUDIT:
+        options->audit_file = value;
+        return OPTION_FOUND;
+    case TTY:
+        options->tty = true;
+        return OPTION_FOUND;
+    case VERBOSE:
+        options->verbose = true;
+        return OPTION_FOUND;
+    case DEBUG:
+        options->debug = true;
+        return OPTION_FOUND;
+    default:
+        return wrong(problem, "unknown option");
+    }
+}
+
+enum option_step run_options_read(int argument_count, char **arguments,
+                                  struct run_options *out_options,
+                                  char problem[OPTION_PROBLEM_BYTES])
+{
+    struct run_options options = {.memory_mib = RUN_MEMORY_MIB_DEFAULT, .system = nullptr};
+    struct option_reader reader = {.options = run_option_table,
+                                   .option_count = run_option_count,
+                                   .arguments = arguments,
+                                   .argument_count = argument_count};
+    enum option_step step;
+    do {
+        size_t option;
+        const char *value;
+        step = option_read(&reader, &option, &value);
+        if (step == OPTION_FOUND)
+            step = apply(&options, option, value, problem);
+        else if (step == OPTION_WRONG)
+            return wrong(problem, "%s", reader.problem);
+    } while (step == OPTION_FOUND);
+    if (step != OPTION_END)
+        return step;
+    if (reader.next >= argument_count)
+        return wrong(problem, "which program?  For example: capos run examples/c/hello.c");
+    if (argument_count - reader.next > (int)RUN_ARGUMENTS_MAX)
+        return wrong(problem, "a program takes at most %u arguments", RUN_ARGUMENTS_MAX - 1);
+    if (options.trace_json && !options.trace)
+        return wrong(problem, "--trace-format is for --trace");
+    if (options.system == nullptr)
+        options.system = options.tty ? "terminal" : "default";
+    options.arguments = arguments + reader.next;
+    options.argument_count = (uint32_t)(argument_count - reader.next);
+    *out_options = options;
+    return OPTION_END;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What `capos run` was asked for.
+#pragma once
+
+#include <stdint.h>
+
+#include "options.h"
+
+constexpr uint32_t RUN_GRANTS_MAX = 32; // bounds of schema/manifest.capnp
+constexpr uint32_t RUN_ENVIRONMENT_MAX = 256;
+constexpr uint32_t RUN_ARGUMENTS_MAX = 1024;
+constexpr uint32_t RUN_QEMU_ARGUMENTS_MAX = 32;
+constexpr uint32_t RUN_MEMORY_MIB_MIN = 16;
+constexpr uint32_t RUN_MEMORY_MIB_MAX = 1024 * 1024;
+constexpr uint32_t RUN_MEMORY_MIB_DEFAULT = 64;
+
+struct run_options {
+    const char *grants[RUN_GRANTS_MAX];
+    uint32_t grant_count;
+    bool grants_all;                              // everything that the manifest offers
+    const char *environment[RUN_ENVIRONMENT_MAX]; // "NAME=value"
+    uint32_t environment_count;
+    const char *qemu_arguments[RUN_QEMU_ARGUMENTS_MAX];
+    uint32_t qemu_argument_count;
+    uint32_t memory_mib;
+    uint64_t timeout_ms;    // 0: none
+    const char *system;     // the manifest's name
+    bool trace;             // print a line per call
+    const char *trace_file; // to there; nullptr: to stderr
+    bool trace_json;        // as JSON
+    const char *audit_file; // who used what; nullptr: not wanted
+    bool tty;               // the terminal's keys go to the machine
+    bool verbose;
+    bool debug;
+    char **arguments; // arguments[0] is PROGRAM as it was typed
+    uint32_t argument_count;
+};
+
+extern const struct option run_option_table[];
+extern const size_t run_option_count;
+
+// Reads all arguments after "run".  OPTION_END: out_options is set; OPTION_HELP: help is
+// wanted; OPTION_WRONG: `problem` says why.
+[[nodiscard]] enum option_step run_options_read(int argument_count, char **arguments,
+                                                struct run_options *out_options,
+                                                char problem[OPTION_PROBLEM_BYTES]);

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "run_options.h"
+
+#include <stdlib.h>
+
+#include <test/test.h>
+
+static char problem[OPTION_PROBLEM_BYTES];
+
+// Splits a line at spaces, as a shell would.
+static enum option_step read_line(const char *line, struct run_options *out_options)
+{
+    static char text[8192];
+    static char *arguments[2048];
+    int count = 0;
+    snprintf(text, sizeof text, "%s", line);
+    for (char *word = strtok(text, " "); word != nullptr; word = strtok(nullptr, " "))
+        arguments[count++] = word;
+    return run_options_read(count, arguments, out_options, problem);
+}
+
+static void options_end_at_the_program(void)
+{
+    struct run_options options;
+    CHECK_EQ(read_line("--grant timer --grant entropy --env A=1 --mem 32 --timeout 1.5 "
+                       "--verbose prog --mem 3",
+                       &options),
+             OPTION_END);
+    CHECK_EQ(options.grant_count, 2);
+    CHECK(strcmp(options.grants[1], "entropy") == 0);
+    CHECK(options.environment_count == 1 && strcmp(options.environment[0], "A=1") == 0);
+    CHECK_EQ(options.memory_mib, 32);
+    CHECK_EQ(options.timeout_ms, 1500);
+    CHECK(options.verbose && !options.debug);
+    CHECK_EQ(options.argument_count, 3);
+    CHECK(strcmp(options.arguments[0], "prog") == 0);
+}
+
+static void the_defaults_are_the_documented_ones(void)
+{
+    struct run_options options;
+    CHECK_EQ(read_line("prog", &options), OPTION_END);
+    CHECK_EQ(options.memory_mib, 64);
+    CHECK_EQ(options.timeout_ms, 0);
+    CHECK_EQ(options.grant_count, 0);
+    CHECK(strcmp(options.system, "default") == 0 && !options.tty);
+}
+
+static void problem_is(const char *line, const char *expected)
+{
+    struct run_options options;
+    CHECK_EQ(read_line(line, &options), OPTION_WRONG);
+    CHECK(strstr(problem, expected) != nullptr);
+}
+
+static void a_terminal_takes_its_own_system_unless_another_is_named(void)
+{
+    struct run_options options;
+    CHECK_EQ(read_line("--tty talk", &options), OPTION_END);
+    CHECK(options.tty && strcmp(options.system, "terminal") == 0);
+    CHECK_EQ(read_line("--tty --system mine talk", &options), OPTION_END);
+    CHECK(options.tty && strcmp(options.system, "mine") == 0);
+}
+
+static void bad_values_name_the_legal_ones(void)
+{
+    problem_is("--mem 15 p", "--mem takes whole MiB from 16 to 1048576, not 15");
+    problem_is("--mem -1 p", "not -1");
+    problem_is("--mem 64M p", "not 64M");
+    problem_is("--mem 99999999999999999999 p", "--mem takes");
+    problem_is("--timeout 0 p", "--timeout takes seconds from 0.001");
+    problem_is("--timeout nan p", "--timeout takes");
+    problem_is("--timeout -5 p", "--timeout takes");
+    problem_is("--env FOO p", "--env takes NAME=VALUE, not FOO");
+    problem_is("--env =x p", "--env takes NAME=VALUE");
+    problem_is("--gratn timer p", "did you mean --grant?");
+    problem_is("", "which program?");
+    problem_is("--verbose", "which program?");
+}
+
+static void lists_are_bounded(void)
+{
+    char line[2048] = "";
+    for (int i = 0; i < 33; i++)
+        strcat(line, "--grant a ");
+    strcat(line, "p");
+    problem_is(line, "--grant can be given at most 32 times");
+}
+
+static void help_is_recognised(void)
+{
+    struct run_options options;
+    CHECK_EQ(read_line("--mem 16 --help", &options), OPTION_HELP);
+    CHECK_EQ(read_line("prog --help", &options), OPTION_END);
+}
+
+int main(void)
+{
+    RUN(options_end_at_the_program);
+    RUN(the_defaults_are_the_documented_ones);
+    RUN(a_terminal_takes_its_own_system_unless_another_is_named);
+    RUN(bad_values_name_the_legal_ones);
+    RUN(lists_are_bounded);
+    RUN(help_is_recognised);
+    return test_report();
+}
