@@ -234,8 +234,7 @@ static void interrupt_program(void)
         end_run();
 }
 
-// While nobody reads, Ctrl-C takes effect as it comes; the keys before it are forgotten.
-static void interrupt_if_typed(void)
+void input_interrupt_if_typed(void)
 {
     bool minds_itself = root_session_used && program_in_foreground() == nullptr;
     if (!screen_is_terminal || minds_itself || reader_next() != nullptr)
@@ -389,7 +388,7 @@ static void keys_came(struct capos_call *call, void *)
     uint32_t taken = bytes < room ? (uint32_t)bytes : room;
     memcpy(input + input_bytes, keys + bytes - taken, taken);
     input_bytes += taken;
-    interrupt_if_typed();
+    input_interrupt_if_typed();
     input_pump();
 }
 

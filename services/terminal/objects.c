@@ -126,6 +126,7 @@ void on_foreground(void *, struct capos_server_call *call,
         program->foreground_turn = ++turns;
     }
     terminal_session_foreground_reply(call);
+    input_interrupt_if_typed(); // while the program was being started
     input_pump();
 }
 

@@ -93,6 +93,8 @@ void on_foreground(void *context, struct capos_server_call *call,
 void input_start(stdio_cap host, capos_cap_id control);
 // Gives the keys to whom they are for.
 void input_pump(void);
+// While nobody reads, Ctrl-C takes effect as it comes; the keys before it are forgotten.
+void input_interrupt_if_typed(void);
 // Forgets the waiting reads of an object.
 void input_forget(uint64_t word);
 
