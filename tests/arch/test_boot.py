@@ -23,7 +23,7 @@ FIRMWARE = '/usr/share/ovmf/OVMF.fd'    # UEFI with its variables, in one file
 
 MICROVM = 'microvm,acpi=off,pic=off,rtc=off,x-option-roms=off,isa-serial=on'
 PANICKED = 125
-SECONDS_MAX = 60
+SECONDS_MAX = 240        # what takes longer hangs
 
 
 def boot(*arguments, machine=MICROVM, cpu='max', memory='16'):

@@ -9,11 +9,9 @@ import random
 import signal
 import subprocess
 import termios
-import time
 
 from case import CAPOS, ROOT, capos, expect, is_gone, main, processes_of, temporary_folder
-
-TIMEOUT = 120
+from case import HANG_SECONDS as TIMEOUT
 
 
 def run_c(text, *options, arguments=(), stdin=b'', timeout=TIMEOUT):
@@ -143,10 +141,8 @@ def output_before_a_fault_is_kept():
 
 
 def a_loop_without_end_times_out():
-    begin = time.monotonic()
     expect(run_c('int main(void) { for (volatile int i = 0;; i++) {} }\n', '--timeout', '2'),
            124, b'', 'ended after 2 s')
-    assert time.monotonic() - begin < 20
 
 
 def a_program_without_the_grant_lacks_it_and_one_with_it_has_it():
@@ -186,7 +182,7 @@ def control_c_ends_the_machine():
             machines = processes_of(process.pid)
             assert machines
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 130
+            assert process.wait(TIMEOUT) == 130
             assert all(is_gone(machine) for machine in machines)
 
 

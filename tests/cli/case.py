@@ -12,13 +12,15 @@ import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CAPOS = os.path.join(ROOT, 'build/host/capos')
+# What takes longer hangs: far above what anything takes, so that a busy machine passes.
+HANG_SECONDS = 240
 
 
 class Skip(Exception):
     """Raised by a test that can't run here; the argument says why."""
 
 
-def capos(*arguments, stdin=b'', env=None, timeout=60, cwd=ROOT):
+def capos(*arguments, stdin=b'', env=None, timeout=HANG_SECONDS, cwd=ROOT):
     """Runs the command; returns the completed process with bytes."""
     return subprocess.run([CAPOS, *arguments], input=stdin, capture_output=True,
                           env={**os.environ, **(env or {})}, timeout=timeout, check=False,
@@ -48,9 +50,18 @@ def processes_of(pid):
     return found
 
 
-def is_gone(pid, seconds=5):
-    """Whether a process ends soon (a zombie has ended)."""
-    deadline = time.monotonic() + seconds
+def machines_of(pid):
+    """Waits until a `capos run` of an image program has started its machine."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while not processes_of(pid):
+        assert time.monotonic() < deadline, 'no machine was started'
+        time.sleep(0.02)
+    return processes_of(pid)
+
+
+def is_gone(pid):
+    """Waits for the end of a process (a zombie has ended); False if it doesn't come."""
+    deadline = time.monotonic() + HANG_SECONDS
     while time.monotonic() < deadline:
         try:
             with open(f'/proc/{pid}/stat', encoding='utf-8') as file:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from case import ROOT, Skip, main, temporary_folder
+from case import HANG_SECONDS, ROOT, Skip, main, temporary_folder
 
 SCRIPT = 'break process_start\ncontinue\nbacktrace 1\ncapos processes\nkill\n'
 
@@ -21,7 +21,7 @@ def gdb_stops_in_the_kernel_and_shows_its_processes():
         done = subprocess.run([os.path.join(ROOT, 'tools/gdb/debug.sh'), 'welcome'],
                               env={**os.environ, 'GDB_SCRIPT': script}, cwd=ROOT, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=60)
+                              stderr=subprocess.STDOUT, timeout=HANG_SECONDS)
     text = done.stdout.decode(errors='replace')
     assert 'Breakpoint' in text and 'process_start' in text, text
     assert 'init' in text.split('process_start', 1)[1], text

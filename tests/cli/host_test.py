@@ -10,7 +10,8 @@ import subprocess
 import threading
 import time
 
-from case import CAPOS, ROOT, capos, expect, is_gone, main, processes_of, temporary_folder
+from case import (CAPOS, HANG_SECONDS, ROOT, capos, expect, is_gone, machines_of, main,
+                  temporary_folder)
 
 FAKE = os.path.join(ROOT, 'tests/cli/fake_machine.py')
 
@@ -65,7 +66,8 @@ def an_empty_input_ends_at_once():
 
 def a_closed_input_is_an_empty_one():
     done = subprocess.run(f'exec "{CAPOS}" run {any_program()} <&-', shell=True, check=False,
-                          env={**os.environ, **fake('cat')}, capture_output=True, timeout=30)
+                          env={**os.environ, **fake('cat')}, capture_output=True,
+                          timeout=HANG_SECONDS)
     expect(done, 0, b'')
 
 
@@ -75,25 +77,23 @@ def a_slow_reader_loses_nothing():
         feeder = threading.Thread(target=lambda: (process.stdin.write(data),
                                                   process.stdin.close()))
         feeder.start()
-        time.sleep(0.5)     # everything in between fills up
+        time.sleep(0.5)     # so that everything in between fills up; passes without it too
         assert process.stdout.read() == data
         feeder.join()
-        assert process.wait(10) == 0
+        assert process.wait(HANG_SECONDS) == 0
 
 
 def a_reader_that_leaves_is_told_to_the_program():
     with start_fake('ends_after_closed', stdout=subprocess.PIPE) as process:
         assert process.stdout.read(10) == b'y\ny\ny\ny\ny\n'
         process.stdout.close()
-        assert process.wait(10) == 7
+        assert process.wait(HANG_SECONDS) == 7
 
 
 # ---- Bad ends ------------------------------------------------------------------------
 
 def the_time_out_has_its_status():
-    begin = time.monotonic()
     expect(run_fake('waits', '--timeout', '0.5'), 124, b'', 'ended after 0.5 s')
-    assert time.monotonic() - begin < 5
 
 
 def a_machine_that_ends_is_our_failure():
@@ -110,8 +110,9 @@ def a_panic_is_our_failure_and_shows_the_log():
 
 def guests_that_break_the_rules_are_ended():
     with start_fake('floods', stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(1)       # nobody reads, so no credit is given
-        _, error = process.communicate(timeout=30)
+        # Nobody reads until the machine is gone, so no credit is given.
+        assert all(is_gone(machine) for machine in machines_of(process.pid))
+        _, error = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 125 and b'more output than it had credit' in error, error
     expect(run_fake('babbles'), 125, b'', "something that isn't a frame")
 
@@ -127,13 +128,9 @@ def a_missing_qemu_is_named():
 
 def end_by(number, status):
     with start_fake('waits', stdin=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 10
-        while not processes_of(process.pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        children = processes_of(process.pid)
-        assert children, 'no machine was started'
+        children = machines_of(process.pid)
         process.send_signal(number)
-        assert process.wait(10) == status, process.returncode
+        assert process.wait(HANG_SECONDS) == status, process.returncode
         assert all(is_gone(child) for child in children), 'the machine is still there'
 
 

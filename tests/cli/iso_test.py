@@ -6,12 +6,11 @@ import os
 import subprocess
 import threading
 
-from case import ROOT, Skip, main
+from case import HANG_SECONDS, ROOT, Skip, main
 
 ISO = os.path.join(ROOT, 'build/capos.iso')
 FIRMWARE = '/usr/share/ovmf/OVMF.fd'
 GREETING = b'A program here can do what the capabilities it was granted let it do.'
-TIMEOUT = 150
 
 
 def boots(*machine):
@@ -24,7 +23,7 @@ def boots(*machine):
     printed = b''
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
-        alarm = threading.Timer(TIMEOUT, process.kill)
+        alarm = threading.Timer(HANG_SECONDS, process.kill)
         alarm.start()
         try:
             while GREETING not in printed and b'\npanic: ' not in printed:

@@ -14,7 +14,7 @@ import termios
 import time
 import unicodedata
 
-from case import CAPOS, ROOT
+from case import CAPOS, HANG_SECONDS, ROOT
 
 
 class Screen:
@@ -82,7 +82,7 @@ class Screen:
 class Person:
     """Runs `capos ARGUMENTS` on a pty."""
 
-    def __init__(self, *arguments, columns=80, rows=24, timeout=15):
+    def __init__(self, *arguments, columns=80, rows=24, timeout=HANG_SECONDS):
         self.deadline = time.monotonic() + timeout
         self.master, slave = pty.openpty()
         self.screen = Screen(columns)
@@ -104,7 +104,7 @@ class Person:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(10)
+            self.process.wait(HANG_SECONDS)
         os.close(self.master)
         os.close(self.slave)
 
@@ -112,6 +112,12 @@ class Person:
         size = struct.pack('HHHH', rows, columns, 0, 0)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
         self.screen.columns = columns
+
+    def wait_raw(self):
+        """Waits until the command takes the keys; before, Linux shows and edits them."""
+        while termios.tcgetattr(self.slave)[3] & termios.ICANON:
+            assert time.monotonic() < self.deadline, 'it does not take the keys'
+            time.sleep(0.02)
 
     def type(self, keys):
         os.write(self.master, keys.encode() if isinstance(keys, str) else keys)

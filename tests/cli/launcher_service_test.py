@@ -4,7 +4,6 @@
 
 from case import capos, expect, main
 
-TIMEOUT = 60
 LINES = '''first: exitcode,fault,args; stdio,timer; 2097152
 exit: exited 42 none
 fault: faulted 0 illegalInstruction
@@ -39,7 +38,7 @@ narrowed 200 times
 
 
 def a_launcher_starts_what_it_may_and_is_never_widened():
-    done = capos('run', '--system', 'test-launcher', 'launcher_client', timeout=TIMEOUT)
+    done = capos('run', '--system', 'test-launcher', 'launcher_client')
     expect(done, 0, LINES.encode())
 
 

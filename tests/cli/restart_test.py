@@ -6,7 +6,6 @@ import re
 
 from case import capos, expect, main
 
-TIMEOUT = 60
 LINES = b'''first: answered by process 0
 under way: disconnected
 queued: answered by process 1
@@ -21,8 +20,7 @@ given up: disconnected
 
 
 def services_are_restarted_as_the_manifest_says():
-    done = capos('run', '--verbose', '--system', 'test-restart', 'restart_client',
-                 timeout=TIMEOUT)
+    done = capos('run', '--verbose', '--system', 'test-restart', 'restart_client')
     expect(done, 0, LINES)
     said = re.findall(r'^init: service (.*?)\r?$', done.stderr.decode(), re.MULTILINE)
     steps = [re.sub(r' at 0x.*', '', line) for line in said]

@@ -135,7 +135,7 @@ def a_program_that_cannot_start_is_explained():
     expect(done, 1, b'', 'starting programs needs a ProcessSpawner: --grant spawner')
 
 
-def read_until(fd, wanted, seconds=30):
+def read_until(fd, wanted, seconds=TIMEOUT):
     seen = b''
     deadline = time.monotonic() + seconds
     while wanted not in seen:
@@ -154,7 +154,7 @@ def a_person_gets_a_prompt_and_another_try():
         os.write(master, b'tiemr.now\n')
         assert b'did you mean timer?' in read_until(master, b'capos> ')
         os.write(master, b'exit 4\n')
-        assert child.wait(timeout=30) == 4
+        assert child.wait(TIMEOUT) == 4
     finally:
         child.kill()
         child.wait()

@@ -4,9 +4,8 @@
 
 import os
 import signal
-import time
 
-from case import capos, expect, main, temporary_folder
+from case import capos, expect, machines_of, main, temporary_folder
 from keyboard import Person
 
 UP, LEFT, HOME = '\x1b[A', '\x1b[D', '\x1b[H'
@@ -104,7 +103,6 @@ def control_c_ends_the_program_in_the_foreground_only():
         person.wait_for('talk>')
         person.type('run spin\r')
         person.wait_for('talk> run spin', '')
-        time.sleep(0.2)
         person.type('\x03')
         person.wait_for('spin: killed 0', 'talk>')
         person.type('say still here\r')
@@ -138,6 +136,7 @@ def control_d_ends_talk():
 
 def an_ordinary_program_has_lines_and_ends_by_control_c():
     with Person('run', '--tty', 'echo') as person:
+        person.wait_raw()
         person.type('helo' + LEFT + 'l')
         person.wait_for('hello')
         person.type('\r')
@@ -145,7 +144,7 @@ def an_ordinary_program_has_lines_and_ends_by_control_c():
         person.type('some\x03')
         assert person.status() == 130, person.status()
     with Person('run', '--tty', 'spin') as person:
-        time.sleep(1)
+        person.wait_raw()
         person.type('\x03')
         assert person.status() == 130, person.status()
 
@@ -181,16 +180,16 @@ def signals_leave_the_terminal_as_it_was():
 
 def control_c_of_a_plain_run_ends_the_machine():
     with Person('run', 'spin') as person:
-        time.sleep(1)
+        machines_of(person.process.pid)
         person.type('\x03')
         assert person.status() == 130, person.status()
 
 
 def without_a_person_lines_come_as_they_are():
-    done = capos(*TALK, stdin=b'say one\nsay two\x03\nsize\nsay \xc3\xa9', timeout=60)
+    done = capos(*TALK, stdin=b'say one\nsay two\x03\nsize\nsay \xc3\xa9')
     expect(done, 0, b'one\ntwo\x03\n0 columns, 0 rows, no terminal\n\xc3\xa9\nbye\n')
     data = bytes(range(256)) * 100
-    expect(capos('run', '--tty', 'echo', stdin=data, timeout=60), 0, data)
+    expect(capos('run', '--tty', 'echo', stdin=data), 0, data)
 
 
 SESSIONS = r'''
@@ -255,7 +254,7 @@ def sessions_are_apart_and_bounded_and_name_wrong_arguments():
         path = os.path.join(folder, 'sessions.c')
         with open(path, 'w', encoding='utf-8') as file:
             file.write(SESSIONS)
-        expect(capos('run', '--tty', path, stdin=b'line\nabc', timeout=60), 0,
+        expect(capos('run', '--tty', path, stdin=b'line\nabc'), 0,
                b'w\n0 line\n1 old\n0\nmaxBytes: 1 to 4096\nab\n')
 
 

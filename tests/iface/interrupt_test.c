@@ -81,13 +81,13 @@ static void serial_interrupts(io_ports_cap ports, uint32_t enabled)
     CHECK_OK(io_ports_write(ports, SERIAL_INTERRUPT_ENABLE, 1, enabled));
 }
 
-// Lets the device raise its line and waits for at most a second.
+// Lets the device raise its line and waits for at most half a minute.
 static bool rings(interrupt_cap line, io_ports_cap ports, uint64_t *out_count)
 {
     struct capos_call wait;
     CHECK_OK(interrupt_wait_begin(&wait, line));
     serial_interrupts(ports, TRANSMITTER_EMPTY);
-    for (int i = 0; i < 1000 && !capos_call_is_done(&wait); i++)
+    for (int i = 0; i < 30'000 && !capos_call_is_done(&wait); i++)
         CHECK_OK(timer_sleep(test_timer(), 1'000'000));
     serial_interrupts(ports, 0);
     if (!capos_call_is_done(&wait))

@@ -15,13 +15,15 @@ import concurrent.futures
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CANARY_SECONDS = 60
+HANG_SECONDS = 900      # what takes longer hangs: far above what anything takes
+CANARY_SECONDS = 240
 CANARY_FOUND = 'SUMMARY: '  # what a fuzzer and a sanitizer end with
 NO_LEAK_CHECK = 'LeakSanitizer has encountered a fatal error'
 WIRE_TEST = 'tests/wire/test_wire.py'   # takes its C side as an argument
@@ -31,7 +33,7 @@ WIRE_TEST = 'tests/wire/test_wire.py'   # takes its C side as an argument
 class Job:
     name: str
     command: list
-    timeout: float = 120
+    timeout: float = HANG_SECONDS
     must_fail: bool = False         # a canary: passing means that nothing is tested
     lines: bool = False             # no ok, FAIL or skip line at all is a failure
     environment: dict = field(default_factory=dict)
@@ -63,7 +65,7 @@ def fuzz_job(path, seconds):
     if os.path.isdir(corpus):
         command += [f'build/fuzz/corpus/{name}', corpus]
         os.makedirs(f'build/fuzz/corpus/{name}', exist_ok=True)
-    return Job(f'fuzz/{name}', command, timeout=limit + 60, must_fail=is_canary)
+    return Job(f'fuzz/{name}', command, timeout=limit + HANG_SECONDS, must_fail=is_canary)
 
 
 def find(pattern):
@@ -75,11 +77,11 @@ def all_jobs(fuzz_seconds):
     jobs = []
     if os.path.exists('build/system/test.package'):
         jobs.append(Job('booted', ['build/host/capos', 'run', '--system', 'test', '--timeout',
-                                   '300', '--mem', '128', 'testd'], timeout=320, lines=True))
-    jobs += [python_job(path, timeout=300) for path in find('tests/cli/*_test.py')]
+                                   str(HANG_SECONDS - 20), '--mem', '128', 'testd'], lines=True))
+    jobs += [python_job(path) for path in find('tests/cli/*_test.py')]
     jobs.append(Job('figures', [sys.executable, '-B', 'tools/bench/bench.py', '--check',
-                                '--exact'], timeout=300))
-    jobs += [python_job(path, timeout=300) for path in find('tests/*/test_*.py')
+                                '--exact']))
+    jobs += [python_job(path) for path in find('tests/*/test_*.py')
              if path != WIRE_TEST]
     jobs.append(Job('tests/wire', [sys.executable, '-B', WIRE_TEST, 'build/host/wire_driver'],
                     lines=True))
@@ -115,6 +117,14 @@ def parse(job, output):
     return passed, list(dict.fromkeys(failed)), skipped
 
 
+running = set()
+
+
+def end(process):
+    """Ends a job with what it started, which holds its pipe."""
+    os.killpg(process.pid, signal.SIGKILL)
+
+
 def run(job):
     result = run_once(job, 'detect_leaks=1')
     if NO_LEAK_CHECK in result.output:      # a container that forbids ptrace
@@ -125,15 +135,20 @@ def run(job):
 def run_once(job, sanitizer_options):
     begin = time.monotonic()
     environment = {**os.environ, 'ASAN_OPTIONS': sanitizer_options, **job.environment}
+    process = subprocess.Popen(job.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env=environment,
+                               start_new_session=True)
+    running.add(process)
     try:
-        done = subprocess.run(job.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=job.timeout, check=False,
-                              env=environment)
-        output, status = done.stdout.decode(errors='replace'), done.returncode
-    except subprocess.TimeoutExpired as expired:
-        output = (expired.stdout or b'').decode(errors='replace')
+        output = process.communicate(timeout=job.timeout)[0].decode(errors='replace')
+        status = process.returncode
+    except subprocess.TimeoutExpired:
+        end(process)
+        output = process.communicate()[0].decode(errors='replace')
         output += f'\nended after {job.timeout:g} s\n'
         status = -1
+    finally:
+        running.discard(process)
     passed, failed, skipped = parse(job, output)
     if job.must_fail:
         # By a finding, not because it couldn't start.
@@ -181,12 +196,19 @@ def main():
         return 0
     passed, failed, skipped = 0, [], 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for future in concurrent.futures.as_completed([pool.submit(run, job) for job in jobs]):
-            result = future.result()
-            report(result)
-            passed += len(result.passed)
-            failed += result.failed
-            skipped += len(result.skipped)
+        futures = [pool.submit(run, job) for job in jobs]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                result = future.result()
+                report(result)
+                passed += len(result.passed)
+                failed += result.failed
+                skipped += len(result.skipped)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                end(process)
+            return 130
     for name in failed:
         print(f'failed: {name}')
     print(f'{passed} passed, {len(failed)} failed' + (f', {skipped} skipped' if skipped else ''))
