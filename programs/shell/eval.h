@@ -6,10 +6,11 @@
 // is tested on a host.
 //
 // Invariants:
-//  1. A capability that a call returned is kept by the variable that it is bound to, or
-//     released when the statement ends.  A variable that was made of another borrows.
+//  1. A capability that a call returned is kept by the variables that have it in them (see
+//     variables.h), or released when the statement ends.
 //  2. The first thing that is wrong ends the statement, with a text in `problem`.
-//  3. Values of a statement live in its arena and in its calls, those of a variable in one
+//  3. Commands: those of language.c, and those that main.c adds.
+//  4. Values of a statement live in its arena and in its calls, those of a variable in one
 //     block of its own.
 //
 // Tested by eval_test.c.
@@ -22,6 +23,9 @@
 constexpr uint32_t SHELL_VARIABLES_MAX = 64;
 constexpr uint32_t SHELL_NAME_BYTES_MAX = 31;
 constexpr uint32_t SHELL_ITEMS_MAX = 1024;
+constexpr uint32_t SHELL_COMMANDS_MAX = 32;
+// Capabilities that calls returned and variables have.
+constexpr uint32_t SHELL_KEPT_MAX = 128;
 
 // A program to be started.
 struct shell_program {
@@ -54,9 +58,6 @@ struct shell_world {
     void (*settle)(void *context);
     bool (*start)(void *context, const struct shell_program *program,
                   struct value_problem *problem);
-    // ps, jobs, kill, wait: `number` is that of a job.
-    bool (*job)(void *context, enum statement_kind command, uint64_t number,
-                struct value_problem *problem);
     void (*write)(void *context, const char *text, size_t size_bytes);
 };
 
@@ -64,9 +65,7 @@ struct shell_variable {
     char name[SHELL_NAME_BYTES_MAX + 1];
     struct value value;
     const char *unit;
-    void *block;                              // what the value lies in; nullptr: nothing
-    uint64_t owned[CAPOS_TRANSFER_COUNT_MAX]; // capabilities to release
-    uint32_t owned_count;
+    void *block; // what the value lies in; nullptr: nothing
 };
 
 struct shell {
@@ -74,6 +73,10 @@ struct shell {
     const struct shell_world *world;
     struct shell_variable variables[SHELL_VARIABLES_MAX];
     uint32_t variable_count;
+    uint64_t kept[SHELL_KEPT_MAX]; // to be released when no variable has them
+    uint32_t kept_count;
+    const struct command *commands[SHELL_COMMANDS_MAX];
+    uint32_t command_count;
     struct value_item items[SHELL_ITEMS_MAX];
     struct value_arena arena;
     struct syntax syntax;
@@ -84,12 +87,24 @@ struct shell {
 
 void shell_init(struct shell *shell, const struct descriptor *descriptor,
                 const struct shell_world *world);
+// Adds a command, whose struct must live as long as the shell.
+void shell_add_command(struct shell *shell, const struct command *command);
 // Runs one line.  False: `problem` says why not.
 [[nodiscard]] bool shell_run(struct shell *shell, const char *line, size_t line_bytes);
 // Releases all variables.
 void shell_fini(struct shell *shell);
 
-// ---- For help.c --------------------------------------------------------------------
+// ---- For the commands --------------------------------------------------------------
+
+// Evaluates a node.  `out_called`: the value is the results of a call.
+[[nodiscard]] bool shell_eval(struct shell *shell, uint16_t index, struct value *out_value,
+                              const char **out_unit, bool *out_called);
+// The children of a node as items: arguments, elements or fields.
+[[nodiscard]] bool shell_eval_children(struct shell *shell, uint16_t first,
+                                       struct value_item **out_items, uint32_t *out_count);
+// Replaces a STRUCT by its field.  False: it is no struct, or there is no such field.
+[[nodiscard]] bool shell_enter_field(struct shell *shell, struct value *value,
+                                     const char **unit, const char *name, size_t name_bytes);
 
 // Writes a NUL-terminated text.
 void shell_put(const struct shell *shell, const char *text);

@@ -2,6 +2,7 @@
 // Tests of the evaluator, in a world of three capabilities that answers every call with what
 // the test has prepared.
 // Links: programs/shell/syntax.c programs/shell/help.c
+// Links: programs/shell/variables.c programs/shell/language.c
 #include "eval.h"
 
 #include <gen/descriptor.h>
@@ -115,17 +116,15 @@ static bool start(void *context, const struct shell_program *program,
     return true;
 }
 
-static bool job(void *context, enum statement_kind command, uint64_t number,
-                struct value_problem *problem)
+static bool run_seven(struct shell *seven)
 {
-    (void)context;
-    fmt_format(problem->text, sizeof problem->text, "job %d %llu", command,
-               (unsigned long long)number);
-    return false;
+    return seven->syntax.statement.number == 7 || shell_wrong(seven, "it isn't 7");
 }
 
-static const struct shell_world world = {output, held_at, call, keep,  release,
-                                         settle, start,   job,  append};
+static const struct command seven = {"seven", OPERANDS_JOB, run_seven, "seven N\n  Is N 7?\n"};
+
+static const struct shell_world world = {output,  held_at, call,  keep,
+                                         release, settle,  start, append};
 
 static bool run(const char *line)
 {
@@ -186,12 +185,25 @@ static void a_capability_belongs_to_its_variable_or_goes(void)
     CHECK(kept == UINT64_C(1) << 40 && released == 0);
     CHECK(run("n.signal 4"));
     CHECK(strcmp(called, "Notification.signal {bits: 4}") == 0);
-    CHECK(run("let m = n") && run("release m") && released == 0);
-    CHECK(run("let n = [n, 1]") && run("let n = n") && released == 0);
+    CHECK(run("let n = [n, n, 1]") && run("let n = n") && released == 0);
     CHECK(run("release n"));
     CHECK_EQ(released, UINT64_C(1) << 40);
     CHECK(
         complains("n.signal 4", "there is no n; `caps` lists what there is, `help` commands"));
+}
+
+static void variables_share_a_capability(void)
+{
+    released = 0;
+    CHECK(run("let n = budget.createNotification") && run("let m = {it: n}"));
+    CHECK(run("release n") && released == 0);
+    CHECK(run("m.it.signal 4") && run("let k = m.it") && run("let m = 1"));
+    CHECK_EQ(released, 0);
+    CHECK(run("let k = 2"));
+    CHECK_EQ(released, UINT64_C(1) << 40);
+    CHECK(run("let t = timer") && run("let t = 1")); // the shell's own stay
+    CHECK_EQ(released, UINT64_C(1) << 40);
+    CHECK(run("release m") && run("release k") && run("release t"));
 }
 
 static void everything_wrong_is_explained(void)
@@ -220,9 +232,9 @@ static void everything_wrong_is_explained(void)
     CHECK(complains("run x with { a: 5 }", "a: only capabilities can be granted"));
     CHECK(complains("let a123456789012345678901234567890x = 1",
                     "the name is too long: at most 31 bytes"));
-    CHECK(complains("wait 7", "job 10 7"));
+    CHECK(run("seven 7") && complains("seven 8", "it isn't 7"));
     CHECK(complains("help tmier", "there is no topic tmier; did you mean Timer?"));
-    CHECK(settled - before == 19);
+    CHECK(settled - before == 20);
 }
 
 static void programs_get_what_is_listed(void)
@@ -277,9 +289,11 @@ int main(void)
     if (descriptor_open(descriptor_blob, sizeof descriptor_blob, &schema) != STATUS_OK)
         return 1;
     shell_init(&shell, &schema, &world);
+    shell_add_command(&shell, &seven);
     RUN(a_method_is_called_with_its_arguments);
     RUN(values_are_shown_and_bound);
     RUN(a_capability_belongs_to_its_variable_or_goes);
+    RUN(variables_share_a_capability);
     RUN(everything_wrong_is_explained);
     RUN(programs_get_what_is_listed);
     RUN(variables_have_a_limit);

@@ -6,38 +6,6 @@
 #include <lib/nearest.h>
 #include <string.h>
 
-struct topic {
-    const char *name;
-    const char *text;
-};
-
-static const struct topic topics[] = {
-    {"let",
-     "let NAME = EXPRESSION\n"
-     "  Binds a value or a capability.  Results of one field are that field; of several,\n"
-     "  NAME.FIELD.  A capability that came from a call belongs to the variable.\n"},
-    {"run",
-     "run PROGRAM [with { NAME, NAME: CAPABILITY, ... }] ARGUMENT ...\n"
-     "  Starts a program of the boot package, waits for its end and shows how it ended.\n"
-     "  It is granted what stands in the braces, its own memory as `memory` and a budget\n"
-     "  of its own, split from the shell's, as `budget`; nothing else.\n"
-     "  Needs: spawner, boot, budget.\n"
-     "  Example: run hello with { stdio }\n"},
-    {"spawn", "spawn PROGRAM ...\n  As run, but doesn't wait.  `jobs` shows what runs.\n"},
-    {"caps", "caps\n  Lists the capabilities that the shell holds; it can use no others.\n"},
-    {"ps",
-     "ps\n  Shows the processes that the shell started: process id, capabilities, CPU time.\n"},
-    {"jobs", "jobs\n  Shows what spawn started, by number.\n"},
-    {"kill", "kill N\n  Ends job N now.\n"},
-    {"wait", "wait N\n  Waits until job N has ended, and shows how.\n"},
-    {"release", "release NAME\n  Forgets a variable and releases the capabilities it owns.\n"},
-    {"exit", "exit [N]\n  Ends the shell with status N, 0 to 255.\n"},
-    {"help",
-     "help [TOPIC]\n  TOPIC is a command, a capability, an interface, or one of their methods:\n"
-     "  help timer, help Timer, help timer.sleep\n"},
-};
-constexpr size_t TOPIC_COUNT = sizeof topics / sizeof *topics;
-
 static void put_indented(const struct shell *shell, const char *text, const char *indent)
 {
     while (*text != 0) {
@@ -180,18 +148,19 @@ static void show_overview(const struct shell *shell)
         "    timer.sleep 10ms            arguments by position,\n"
         "    timer.sleep durationNs: 5   or by name\n"
         "commands, each with `help COMMAND`\n");
-    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+    for (uint32_t i = 0; i < shell->command_count; i++) {
         shell_put(shell, "    ");
-        put_line(shell, topics[i].text);
+        put_line(shell, shell->commands[i]->help);
     }
 }
 
 static bool show_command(const struct shell *shell, const char *name, size_t name_bytes)
 {
-    for (size_t i = 0; i < TOPIC_COUNT; i++) {
-        if (strlen(topics[i].name) == name_bytes &&
-            memcmp(topics[i].name, name, name_bytes) == 0) {
-            shell_put(shell, topics[i].text);
+    for (uint32_t i = 0; i < shell->command_count; i++) {
+        const struct command *command = shell->commands[i];
+        if (strlen(command->name) == name_bytes &&
+            memcmp(command->name, name, name_bytes) == 0) {
+            shell_put(shell, command->help);
             return true;
         }
     }
@@ -202,8 +171,8 @@ static bool unknown_topic(struct shell *shell, const char *name, size_t name_byt
 {
     struct nearest nearest = nearest_to(name, name_bytes);
     struct descriptor_interface interface;
-    for (size_t i = 0; i < TOPIC_COUNT; i++)
-        nearest_offer(&nearest, topics[i].name);
+    for (uint32_t i = 0; i < shell->command_count; i++)
+        nearest_offer(&nearest, shell->commands[i]->name);
     for (uint32_t i = 0; descriptor_interface_at(shell->descriptor, i, &interface); i++)
         nearest_offer(&nearest, interface.name);
     if (nearest.best == nullptr)

@@ -299,21 +299,47 @@ static bool list_jobs(bool long_form, struct value_problem *problem)
     return true;
 }
 
-bool jobs_command(void *context, enum statement_kind command, uint64_t number,
-                  struct value_problem *problem)
+static bool run_ps(struct shell *shell)
 {
-    (void)context;
-    if (command == STATEMENT_PS || command == STATEMENT_JOBS)
-        return list_jobs(command == STATEMENT_PS, problem);
-    if (number == 0 || number > JOBS_MAX || jobs[number - 1].handle.id == 0)
-        return wrong(problem, "there is no job %llu; `jobs` lists them",
-                     (unsigned long long)number);
-    struct job *job = &jobs[number - 1];
-    if (command == STATEMENT_WAIT)
-        return await(job, problem);
-    enum status status = process_handle_kill(job->handle);
-    if (status != STATUS_OK)
-        return wrong(problem, "job %llu can't be killed: %s", (unsigned long long)number,
-                     reason_of(status));
-    return true;
+    return list_jobs(true, &shell->problem);
 }
+
+static bool run_jobs(struct shell *shell)
+{
+    return list_jobs(false, &shell->problem);
+}
+
+// The job that the statement names; nullptr: there is none.
+static struct job *job_of(struct shell *shell)
+{
+    uint64_t number = shell->syntax.statement.number;
+    if (number != 0 && number <= JOBS_MAX && jobs[number - 1].handle.id != 0)
+        return &jobs[number - 1];
+    shell_wrong(shell, "there is no job %llu; `jobs` lists them", (unsigned long long)number);
+    return nullptr;
+}
+
+static bool run_wait(struct shell *shell)
+{
+    struct job *job = job_of(shell);
+    return job != nullptr && await(job, &shell->problem);
+}
+
+static bool run_kill(struct shell *shell)
+{
+    struct job *job = job_of(shell);
+    if (job == nullptr)
+        return false;
+    enum status status = process_handle_kill(job->handle);
+    return status == STATUS_OK ||
+           shell_wrong(shell, "%s can't be killed: %s", job->name, reason_of(status));
+}
+
+const struct command jobs_commands[] = {
+    {"ps", OPERANDS_NONE, run_ps,
+     "ps\n  Shows the processes that the shell started: process id, capabilities, CPU time.\n"},
+    {"jobs", OPERANDS_NONE, run_jobs, "jobs\n  Shows what spawn started, by number.\n"},
+    {"kill", OPERANDS_JOB, run_kill, "kill N\n  Ends job N now.\n"},
+    {"wait", OPERANDS_JOB, run_wait, "wait N\n  Waits until job N has ended, and shows how.\n"},
+};
+const uint32_t jobs_command_count = sizeof jobs_commands / sizeof *jobs_commands;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The programs that the shell started: `run`, `spawn`, `ps`, `jobs`, `kill`, `wait`.
+// The programs that the shell started, and the commands on them: `ps`, `jobs`, `kill`, `wait`.
 #pragma once
 
 #include "eval.h"
 
-// Start a program and obey the commands on jobs; for struct shell_world.
+extern const struct command jobs_commands[];
+extern const uint32_t jobs_command_count;
+
+// Starts a program; for struct shell_world.
 [[nodiscard]] bool jobs_start(void *context, const struct shell_program *program,
                               struct value_problem *problem);
-[[nodiscard]] bool jobs_command(void *context, enum statement_kind command, uint64_t number,
-                                struct value_problem *problem);

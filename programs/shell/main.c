@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The typed shell: a person at a StdIO calls methods of the capabilities that it was granted.
 //
-//     syntax.c   a line becomes a statement           pure
-//     eval.c     names, calls, variables              pure
-//     help.c     the schema's documentation           pure
-//     jobs.c     programs
-//     main.c     lines in, the world of the evaluator
+//     syntax.c     a line becomes a statement              pure
+//     eval.c       names, calls                            pure
+//     variables.c  what `let` binds                        pure
+//     language.c   the statements of the language          pure
+//     help.c       the schema's documentation              pure
+//     jobs.c       programs, and the commands on them
+//     main.c       lines in, the world of the evaluator, the list of commands
 //
 //     shell              reads lines from its StdIO; with a prompt if a person types them
 //     shell FILE         runs a file of the boot package (needs `boot`)
@@ -123,7 +125,6 @@ static const struct shell_world shell_world = {
     .release = release,
     .settle = settle,
     .start = jobs_start,
-    .job = jobs_command,
     .write = write_out,
 };
 static struct shell shell;
@@ -218,6 +219,8 @@ int main(int argc, char **argv)
         return 1;
     }
     shell_init(&shell, &world.descriptor, &shell_world);
+    for (uint32_t i = 0; i < jobs_command_count; i++)
+        shell_add_command(&shell, &jobs_commands[i]);
     if (argc > 2 && strcmp(argv[1], "-c") == 0)
         run_arguments(argc - 2, argv + 2);
     else if (argc > 1)

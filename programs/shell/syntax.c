@@ -405,24 +405,11 @@ static bool take_word(struct parser *parser, const char **out_word, uint32_t *ou
     return *out_bytes != 0 || wrong(parser, "expected the name of a program");
 }
 
-static bool parse_program(struct parser *parser)
+// The words up to the end of the line.
+static bool parse_words(struct parser *parser)
 {
     struct statement *statement = &parser->syntax->statement;
-    const char *start, *word;
-    uint32_t bytes;
     uint16_t argument, last = 0;
-    if (!take_word(parser, &statement->name, &statement->name_bytes))
-        return false;
-    skip_spaces(parser);
-    start = parser->at;
-    if (take_name(parser, &word, &bytes) && bytes == 4 && memcmp(word, "with", 4) == 0) {
-        if (!accept(parser, '{'))
-            return wrong(parser, "expected { with the grants, as in: with { stdio }");
-        if (!parse_struct(parser, &statement->grants))
-            return false;
-    } else {
-        parser->at = start;
-    }
     while (!at_end(parser)) {
         if (!new_node(parser, NODE_TEXT, &argument))
             return false;
@@ -436,6 +423,26 @@ static bool parse_program(struct parser *parser)
         last = argument;
     }
     return true;
+}
+
+static bool parse_program(struct parser *parser)
+{
+    struct statement *statement = &parser->syntax->statement;
+    const char *start, *word;
+    uint32_t bytes;
+    if (!take_word(parser, &statement->name, &statement->name_bytes))
+        return false;
+    skip_spaces(parser);
+    start = parser->at;
+    if (take_name(parser, &word, &bytes) && bytes == 4 && memcmp(word, "with", 4) == 0) {
+        if (!accept(parser, '{'))
+            return wrong(parser, "expected { with the grants, as in: with { stdio }");
+        if (!parse_struct(parser, &statement->grants))
+            return false;
+    } else {
+        parser->at = start;
+    }
+    return parse_words(parser);
 }
 
 static bool parse_let(struct parser *parser)
@@ -462,49 +469,41 @@ static bool parse_counted(struct parser *parser, bool required)
 static bool parse_operands(struct parser *parser)
 {
     struct statement *statement = &parser->syntax->statement;
-    switch (statement->kind) {
-    case STATEMENT_LET:
+    switch (statement->command->operands) {
+    case OPERANDS_NONE:
+        return true;
+    case OPERANDS_LET:
         return parse_let(parser);
-    case STATEMENT_RUN:
-    case STATEMENT_SPAWN:
+    case OPERANDS_PROGRAM:
         return parse_program(parser);
-    case STATEMENT_HELP:
+    case OPERANDS_TOPIC:
         return at_end(parser) || take_path(parser, &statement->name, &statement->name_bytes);
-    case STATEMENT_KILL:
-    case STATEMENT_WAIT:
-        return parse_counted(parser, true);
-    case STATEMENT_EXIT:
-        return parse_counted(parser, false);
-    case STATEMENT_RELEASE:
+    case OPERANDS_NAME:
         return take_name(parser, &statement->name, &statement->name_bytes) ||
                wrong(parser, "expected the name of a variable");
-    default:
-        return true;
+    case OPERANDS_JOB:
+        return parse_counted(parser, true);
+    case OPERANDS_STATUS:
+        return parse_counted(parser, false);
+    case OPERANDS_EXPRESSION:
+        return parse_expression(parser, &statement->expression);
+    case OPERANDS_WORDS:
+        return parse_words(parser);
     }
+    return true;
 }
 
-struct command {
-    const char *name;
-    enum statement_kind kind;
-};
-
-static const struct command commands[] = {
-    {"let", STATEMENT_LET},   {"run", STATEMENT_RUN},         {"spawn", STATEMENT_SPAWN},
-    {"help", STATEMENT_HELP}, {"caps", STATEMENT_CAPS},       {"ps", STATEMENT_PS},
-    {"jobs", STATEMENT_JOBS}, {"kill", STATEMENT_KILL},       {"wait", STATEMENT_WAIT},
-    {"exit", STATEMENT_EXIT}, {"release", STATEMENT_RELEASE},
-};
-
 // Takes the word of a command; what a point follows is a path.
-static bool take_command(struct parser *parser)
+static bool take_command(struct parser *parser, const struct command *const *commands,
+                         uint32_t command_count)
 {
     const char *start = parser->at, *name;
     uint32_t bytes;
     if (take_name(parser, &name, &bytes) && peek(parser) != '.') {
-        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-            if (strlen(commands[i].name) == bytes &&
-                memcmp(commands[i].name, name, bytes) == 0) {
-                parser->syntax->statement.kind = commands[i].kind;
+        for (uint32_t i = 0; i < command_count; i++) {
+            if (strlen(commands[i]->name) == bytes &&
+                memcmp(commands[i]->name, name, bytes) == 0) {
+                parser->syntax->statement.command = commands[i];
                 return true;
             }
         }
@@ -513,7 +512,8 @@ static bool take_command(struct parser *parser)
     return false;
 }
 
-bool syntax_parse(struct syntax *syntax, const char *line, size_t line_bytes)
+bool syntax_parse(struct syntax *syntax, const struct command *const *commands,
+                  uint32_t command_count, const char *line, size_t line_bytes)
 {
     struct parser parser = {syntax, line, line + line_bytes, line, 0};
     syntax->statement = (struct statement){};
@@ -524,13 +524,9 @@ bool syntax_parse(struct syntax *syntax, const char *line, size_t line_bytes)
         return wrong(&parser, "the line is too long: at most %u bytes", SYNTAX_LINE_BYTES_MAX);
     if (at_end(&parser))
         return true;
-    bool ok = true;
-    if (take_command(&parser)) {
-        ok = parse_operands(&parser);
-    } else {
-        syntax->statement.kind = STATEMENT_EXPRESSION;
-        ok = parse_expression(&parser, &syntax->statement.expression);
-    }
+    bool ok = take_command(&parser, commands, command_count)
+                  ? parse_operands(&parser)
+                  : parse_expression(&parser, &syntax->statement.expression);
     if (ok && !at_end(&parser))
         return wrong(&parser, "expected the end of the line");
     return ok;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The grammar of the shell: one line becomes one statement.
 //
-//     statement   = "let" NAME "=" expression | ("run" | "spawn") program
-//                 | "help" [path] | "caps" | "ps" | "jobs" | "kill" N | "wait" N
-//                 | "release" NAME | "exit" [N] | expression | nothing
+//     statement   = COMMAND operands | expression | nothing
+//     operands    = NAME "=" expression | program | [path] | NAME | [number] | number
+//                 | expression | {word}, as the command's table says
 //     program     = word ["with" struct] { word }
 //     expression  = path { argument } | value
 //     argument    = [NAME ":"] value
@@ -52,27 +52,36 @@ struct node {
     uint64_t number;
 };
 
-enum statement_kind : uint8_t {
-    STATEMENT_EMPTY,
-    STATEMENT_EXPRESSION, // expression
-    STATEMENT_LET,        // name, expression
-    STATEMENT_RUN,        // name: the program; grants, arguments
-    STATEMENT_SPAWN,      // likewise
-    STATEMENT_HELP,       // name, maybe empty
-    STATEMENT_CAPS,
-    STATEMENT_PS,
-    STATEMENT_JOBS,
-    STATEMENT_KILL,    // number
-    STATEMENT_WAIT,    // number
-    STATEMENT_RELEASE, // name
-    STATEMENT_EXIT,    // number
+// What stands behind the word of a command, and what the statement has of it.
+enum command_operands : uint8_t {
+    OPERANDS_NONE,
+    OPERANDS_LET,        // name, expression
+    OPERANDS_PROGRAM,    // name: the program; grants, arguments
+    OPERANDS_TOPIC,      // name: a path, maybe empty
+    OPERANDS_NAME,       // name
+    OPERANDS_JOB,        // number
+    OPERANDS_STATUS,     // number, 0 if there is none
+    OPERANDS_EXPRESSION, // expression
+    OPERANDS_WORDS,      // arguments
+};
+
+struct shell;
+
+// A command is the word that a line starts with, unless a "." follows it.
+struct command {
+    const char *name;
+    enum command_operands operands;
+    // Obeys shell->syntax.statement.  False: shell->problem says why not.
+    bool (*run)(struct shell *shell);
+    // The usage in the first line, then what it does; each line has its newline.
+    const char *help;
 };
 
 struct statement {
-    enum statement_kind kind;
-    uint16_t expression; // nodes
-    uint16_t grants;     // a struct, 0: none
-    uint16_t arguments;  // the first TEXT node, 0: none
+    const struct command *command; // nullptr: an expression, or nothing
+    uint16_t expression;           // nodes, 0: none
+    uint16_t grants;               // a struct, 0: none
+    uint16_t arguments;            // the first TEXT node, 0: none
     uint32_t name_bytes;
     const char *name;
     uint64_t number;
@@ -88,4 +97,5 @@ struct syntax {
 };
 
 // Parses a line, which must live as long as the result is used.  False: see problem.
-[[nodiscard]] bool syntax_parse(struct syntax *syntax, const char *line, size_t line_bytes);
+[[nodiscard]] bool syntax_parse(struct syntax *syntax, const struct command *const *commands,
+                                uint32_t command_count, const char *line, size_t line_bytes);

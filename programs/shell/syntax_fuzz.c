@@ -19,12 +19,20 @@ static void check_chain(const struct syntax *syntax, uint16_t node, uint32_t *bu
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct syntax syntax;
+    static const struct command all[] = {
+        {.name = "a", .operands = OPERANDS_LET},   {.name = "b", .operands = OPERANDS_PROGRAM},
+        {.name = "c", .operands = OPERANDS_TOPIC}, {.name = "d", .operands = OPERANDS_JOB},
+        {.name = "e", .operands = OPERANDS_NAME},  {.name = "f", .operands = OPERANDS_STATUS},
+        {.name = "g", .operands = OPERANDS_WORDS},
+    };
+    static const struct command *const commands[] = {&all[0], &all[1], &all[2], &all[3],
+                                                     &all[4], &all[5], &all[6]};
     char *line = malloc(size + 1);
     if (line == nullptr)
         return 0;
     memcpy(line, data, size);
     uint32_t budget = 3 * SYNTAX_NODES_MAX;
-    if (syntax_parse(&syntax, line, size)) {
+    if (syntax_parse(&syntax, commands, 7, line, size)) {
         check_chain(&syntax, syntax.statement.expression, &budget);
         check_chain(&syntax, syntax.statement.grants, &budget);
         check_chain(&syntax, syntax.statement.arguments, &budget);
