@@ -7,6 +7,7 @@
 #   mk/user.mk       libcapos, services, programs, booted tests
 #   mk/system.mk     manifests, boot packages, the ISO
 #   mk/host.mk       the `capos` command, host unit tests, fuzz targets
+#   mk/docs.mk       the documentation
 #   mk/verbs.mk      what people type: run, test, check, bench, fmt, gdb
 #
 # A new source file needs no entry here.  `make help` lists the verbs.
@@ -30,7 +31,7 @@ say = @:
 endif
 
 # These work in any state of the tree, without a compiler.
-PLAIN_GOALS := help clean fmt test check
+PLAIN_GOALS := help clean fmt docs test check
 BUILDING := $(if $(filter-out $(PLAIN_GOALS),$(or $(MAKECMDGOALS),all)),yes)
 
 include mk/toolchain.mk
@@ -41,6 +42,7 @@ include mk/kernel.mk
 include mk/user.mk
 include mk/system.mk
 include mk/host.mk
+include mk/docs.mk
 include mk/verbs.mk
 
 # Header dependencies, as the compiler wrote them at the last build.

@@ -4,11 +4,17 @@
 
     check-docs.py [--no-run] [ROOT]
 
-1. Every relative link in a Markdown file leads to a file, and #anchors to a heading.
+1. Every relative link in a Markdown file leads to a file, and #anchors to a heading; so it
+   is in the generated reference, which has a page for each interface of the schema and a
+   heading for each method.
 2. Every `make X` names a target, every `capos X` a command, every `--option` of a
-   `capos run` is one of its options.
-3. Every ```c block compiles for capOS.
-4. Every ```console block is a session: each `$ command` is run from the tree's root and
+   `capos run` is one of its options; in code blocks too.
+3. Every path of the tree in backticks is there, and `path:name` occurs in that file: so
+   pages name tests.  Decisions are left out, which tell of a moment.
+4. docs/capos.md has every option that `capos COMMAND --help` has, and no other.
+5. No page claims a language that no make target proves.
+6. Every ```c block compiles for capOS.
+7. Every ```console block is a session: each `$ command` is run from the tree's root and
    must print exactly the lines below it (not with --no-run).
 """
 
@@ -20,8 +26,16 @@ import subprocess
 import sys
 import tempfile
 
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(TOOLS, 'docs'))
+
+import slug    # noqa: E402
+
 LINK = re.compile(r'(?<!!)\[[^\]]*\]\(([^)\s]+)\)')
 CODE = re.compile(r'`([^`\n]+)`')
+INDENTED = re.compile(r'(?:^(?: {4}|\t).*\n)+', re.M)
+# A command of ours at the start of a shell line, or behind another command.
+COMMAND = re.compile(r'(?:^|[;&|]|&&)\s*(?:\$ )?((?:make|(?:\./)?capos) [^;&|)\n]*)', re.M)
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
 SESSION_TIMEOUT = 120
 
@@ -33,12 +47,14 @@ def pages(root):
 
 
 def anchors(text):
-    """The anchors that GitHub makes of headings."""
-    names = set()
-    for heading in re.findall(r'^#+ +(.+)$', text, re.M):
-        plain = re.sub(r'[^\w\- ]', '', heading.lower())
-        names.add(plain.strip().replace(' ', '-'))
-    return names
+    """The anchors of a page's headings."""
+    headings = re.findall(r'^#+ +(.+)$', FENCE.sub('', text), re.M)
+    return set(slug.anchors(re.sub(r'\[([^\]]*)\]\([^)]*\)', r'\1', h) for h in headings))
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding='utf-8') as file:
+        return file.read()
 
 
 def line_of(text, position):
@@ -52,50 +68,180 @@ def check_links(root, page, text):
         if re.match(r'\w+:', target):
             continue
         path = os.path.normpath(os.path.join(os.path.dirname(page), target)) if target else page
+        if path.startswith('docs/reference/'):      # generated, never in the tree
+            path = 'build/' + path
         where = f'{page}:{line_of(prose, match.start())}:'
         if not os.path.exists(os.path.join(root, path)):
             yield f'{where} {match[1]} leads nowhere'
         elif anchor and path.endswith('.md'):
-            with open(os.path.join(root, path), encoding='utf-8') as file:
-                if anchor not in anchors(file.read()):
-                    yield f'{where} {path} has no heading #{anchor}'
+            if anchor not in anchors(read(root, path)):
+                yield f'{where} {path} has no heading #{anchor}'
 
 
 def make_targets(root):
     targets = set()
     for path in ['Makefile', *glob.glob('mk/*.mk', root_dir=root)]:
-        with open(os.path.join(root, path), encoding='utf-8') as file:
-            for names in re.findall(r'^([a-z][a-z0-9 -]*):(?!=)', file.read(), re.M):
-                targets |= set(names.split())
+        for names in re.findall(r'^([a-z][a-z0-9 -]*):(?!=)', read(root, path), re.M):
+            targets |= set(names.split())
     return targets
 
 
+def command_names(root):
+    return set(re.findall(r'^    \{"(\w+)", \w+_command', read(root, 'tools/capos/main.c'), re.M))
+
+
 def capos_words(root):
-    """Commands and the options of `capos run`, from the sources of the command."""
-    with open(os.path.join(root, 'tools/capos/main.c'), encoding='utf-8') as file:
-        commands = set(re.findall(r'^    \{"(\w+)", \w+_command', file.read(), re.M))
-    with open(os.path.join(root, 'tools/capos/run_options.c'), encoding='utf-8') as file:
-        options = set(re.findall(r'\{"(--[\w-]+)"', file.read()))
+    """Commands, of the debugger too, and the options of `capos run`, from their sources."""
+    commands = command_names(root) | {'help'}
+    if os.path.exists(os.path.join(root, 'tools/gdb/capos.py')):
+        commands |= set(re.findall(r'__init__\("capos (\w+)"', read(root, 'tools/gdb/capos.py')))
+    options = set(re.findall(r'\{"(--[\w-]+)"', read(root, 'tools/capos/run_options.c')))
     return commands, options | {'--help'}
+
+
+def commands_of(text):
+    """(position, words) of the commands in backticks and in blocks."""
+    for match in CODE.finditer(FENCE.sub(lambda m: blank(m[0]), text)):
+        yield match.start(), match[1].split()
+    blocks = [(m.start(2), m[2]) for m in FENCE.finditer(text) if m[1] in ('', 'sh', 'console')]
+    blocks += [(m.start(), m[0]) for m in INDENTED.finditer(FENCE.sub(lambda m: blank(m[0]), text))]
+    for start, block in blocks:
+        for match in COMMAND.finditer(block):
+            yield start + match.start(1), match[1].split()
+
+
+def blank(text):
+    """As many characters, and the same lines, with nothing on them."""
+    return re.sub(r'[^\n]', ' ', text)
 
 
 def check_commands(root, page, text):
     targets = make_targets(root)
     commands, options = capos_words(root)
-    for match in CODE.finditer(text):
-        where = f'{page}:{line_of(text, match.start())}:'
-        words = match[1].split()
+    for position, words in commands_of(text):
+        where = f'{page}:{line_of(text, position)}:'
         if words[:1] == ['make']:
             for word in words[1:]:
                 if re.fullmatch(r'[a-z][a-z0-9-]*', word) and word not in targets:
                     yield f'{where} `make {word}` is no target'
-        if words[0] in ('capos', './capos') and len(words) > 1:
+        if words[:1] in (['capos'], ['./capos']) and len(words) > 1:
             if re.fullmatch(r'[a-z]+', words[1]) and words[1] not in commands:
                 yield f'{where} `capos {words[1]}` is no command'
             if words[1] == 'run':
                 yield from (f'{where} `capos run` has no {word}' for word in words[2:]
                             if word.startswith('--') and word.split('=')[0] not in options)
 
+
+# ---- Paths and tests ----------------------------------------------------------------
+
+FOLDERS = ('abi', 'docs', 'examples', 'kernel', 'lib', 'libcapos', 'mk', 'programs', 'schema',
+           'services', 'system', 'tests', 'third_party', 'tools')
+PATH = re.compile(r'(?:%s)/[\w./*-]*' % '|'.join(FOLDERS))
+INCLUDE_ROOTS = ('', 'abi/include', 'lib/include', 'libcapos/include')
+PLACEHOLDER = re.compile(r'(?<![a-zA-Z])(?:(?!README|LICENSE)[A-Z]+(?![a-z])|x(?![a-z0-9]))')
+
+
+def check_paths(root, page, text):
+    if page.startswith('docs/decisions/'):
+        return
+    for match in CODE.finditer(FENCE.sub(lambda m: blank(m[0]), text)):
+        path, _, name = match[1].partition(':')
+        if not PATH.fullmatch(path) or PLACEHOLDER.search(path) or path.startswith('docs/reference'):
+            continue
+        where = f'{page}:{line_of(text, match.start())}:'
+        roots = [os.path.join(root, folder) for folder in (*INCLUDE_ROOTS, os.path.dirname(page))]
+        found = [full for folder in roots for full in glob.glob(os.path.join(folder, path))]
+        if not found:
+            yield f'{where} there is no {path}'
+        elif name and not re.search(r'\b%s\b' % re.escape(name), read('', found[0])):
+            yield f'{where} {path} has no {name}'
+
+
+# ---- The options of the command -----------------------------------------------------
+
+COMMANDS_PAGE = 'docs/capos.md'
+
+
+def check_options(root, compiler):
+    """Compares the tables of docs/capos.md, a section per command, with --help."""
+    page = os.path.join(root, COMMANDS_PAGE)
+    if not (os.path.exists(page) and os.path.exists(compiler)):
+        return
+    sections = dict(re.findall(r'^## capos (\w+)\n(.*?)(?=^## |\Z)', read(root, COMMANDS_PAGE),
+                               re.M | re.S))
+    for command in sorted(command_names(root)):
+        if command not in sections:
+            yield f'{COMMANDS_PAGE}: there is no section "capos {command}"'
+            continue
+        done = subprocess.run([compiler, command, '--help'], capture_output=True, text=True,
+                              check=False)
+        offered = set(re.findall(r'^  (?:-\w, )?(--[\w-]+)', done.stdout, re.M)) - {'--help'}
+        described = set(re.findall(r'^\| `(--[\w-]+)', sections[command], re.M))
+        yield from (f'{COMMANDS_PAGE}: capos {command} has {option}, which is not described'
+                    for option in sorted(offered - described))
+        yield from (f'{COMMANDS_PAGE}: capos {command} has no {option}'
+                    for option in sorted(described - offered))
+
+
+# ---- Languages ----------------------------------------------------------------------
+
+# What people could take for a promise, and the target that would prove it.
+LANGUAGES = {r'C\+\+': 'run-cxx', 'Rust': 'run-rust', 'Go programs?|Golang': 'run-go', 'Lua': 'run-lua',
+             'JavaScript|TypeScript': 'run-js', 'MicroPython|CPython': 'run-python',
+             'WebAssembly|WASI|WASM': 'run-wasm', 'POSIX': 'run-posix'}
+DENIALS = re.compile(r"\b(no|not|nor|none|never|without|yet)\b|n't\b")
+
+
+def check_languages(root, page, text):
+    """Each sentence that names a language denies it, or a target proves it."""
+    if page.startswith('docs/decisions/') or not (page == 'README.md' or page.startswith('docs/')):
+        return
+    targets = make_targets(root)
+    prose = FENCE.sub(lambda m: blank(m[0]), text)
+    for match in re.finditer(r'(?:[^.\n]|\.(?!\s)|\n(?!\n))+', prose):
+        for language, target in LANGUAGES.items():
+            if re.search(r'\b(?:%s)(?!\w)' % language, match[0]) and target not in targets and \
+                    not DENIALS.search(match[0]) and 'adapter*' not in match[0]:
+                yield (f'{page}:{line_of(prose, match.start())}: names '
+                       f'{language.split("|")[0]}, which no `make {target}` proves')
+
+
+# ---- The reference ------------------------------------------------------------------
+
+def check_reference(root):
+    """Generates it, follows its links, and looks for what the schema declares."""
+    schemas = sorted(glob.glob('schema/*.capnp', root_dir=root))
+    if not schemas:
+        return
+    folder = 'build/docs/reference'
+    done = subprocess.run([sys.executable, '-B', os.path.join(TOOLS, 'docs/reference.py'),
+                           '--out', folder, *schemas], cwd=root, capture_output=True, text=True,
+                          check=False)
+    if done.returncode != 0:
+        yield f'the reference is not generated:\n{done.stdout}{done.stderr}'
+        return
+    for name in sorted(os.listdir(os.path.join(root, folder))):
+        if name.endswith('.md'):
+            # It stands where docs/reference would be.
+            text = read(root, os.path.join(folder, name))
+            yield from check_links(root, f'docs/reference/{name}', text)
+    for path in schemas:
+        yield from check_interfaces(root, folder, path)
+
+
+def check_interfaces(root, folder, path):
+    for match in re.finditer(r'^interface (\w+) .*?^\}', read(root, path), re.M | re.S):
+        page = os.path.join(folder, f'{match[1]}.md')
+        if not os.path.exists(os.path.join(root, page)):
+            yield f'{path}: {match[1]} has no page in the reference'
+            continue
+        known = anchors(read(root, page))
+        for method in re.findall(r'^  (\w+) @\d+ \(?\w* *\)? *->', match[0], re.M):
+            if slug.slug(method) not in known:
+                yield f'{path}: {match[1]}.{method} is not in the reference'
+
+
+# ---- Code ---------------------------------------------------------------------------
 
 def check_c(root, page, text, compiler):
     for match in FENCE.finditer(text):
@@ -154,11 +300,12 @@ def main():
     if not arguments.no_run and os.path.exists(launcher):   # builds what is missing, once
         subprocess.run([launcher, '--help'], stdin=subprocess.DEVNULL, capture_output=True,
                        check=False)
+    problems += check_reference(root)
+    problems += check_options(root, compiler)
     for page in pages(root):
-        with open(os.path.join(root, page), encoding='utf-8') as file:
-            text = file.read()
-        problems += check_links(root, page, text)
-        problems += check_commands(root, page, text)
+        text = read(root, page)
+        for check in (check_links, check_commands, check_paths, check_languages):
+            problems += check(root, page, text)
         problems += check_c(root, page, text, compiler)
         if not arguments.no_run:
             problems += check_sessions(root, page, text)

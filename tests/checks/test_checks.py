@@ -165,7 +165,8 @@ class Docs(Tree):
         self.write('Makefile', 'test:\n\ttrue\n')
         for path in ('main.c', 'run_options.c'):
             shutil.copytree(os.path.join(ROOT, 'tools/capos'),
-                            os.path.join(self.root, 'tools/capos'), dirs_exist_ok=True)
+                            os.path.join(self.root, 'tools/capos'), dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns('*.md'))
             self.assertTrue(os.path.exists(os.path.join(self.root, 'tools/capos', path)))
 
     def test_true_pages_pass(self):
@@ -180,9 +181,54 @@ class Docs(Tree):
                                ('`make tset`\n', '`make tset` is no target'),
                                ('`capos rnu x`\n', '`capos rnu` is no command'),
                                ('`capos run --gratn x`\n', '`capos run` has no --gratn'),
+                               ('```sh\nx && make tset\n```\n', '`make tset` is no target'),
+                               ('a\n\n    ./capos rnu x\n', '`capos rnu` is no command'),
+                               ('`lib/none.c`\n', 'there is no lib/none.c'),
+                               ('`tools/capos/main.c:lain`\n', 'tools/capos/main.c has no lain'),
                                ('```console\n$ echo hi\nho\n```\n', 'the page says')):
             self.write('a.md', text)
             self.assertIn(expected, self.check('check-docs.py'))
+
+    def test_paths_and_names_that_are_there_pass(self):
+        self.write('a.md', '`tools/capos/main.c:main`, `tools/capos/*.h`, `schema/X.capnp`\n')
+        self.assertEqual(self.check('check-docs.py'), '')
+
+    def test_a_language_needs_a_target_or_a_denial(self):
+        self.write('README.md', 'It runs Lua\nprograms.\n')
+        self.assertIn('README.md:1: names Lua, which no `make run-lua` proves',
+                      self.check('check-docs.py'))
+        self.write('README.md', 'It runs C. It does not\nrun Lua programs.\n')
+        self.assertEqual(self.check('check-docs.py'), '')
+        self.write('README.md', 'It runs Lua.\n')
+        self.write('Makefile', 'run-lua:\n\ttrue\n')
+        self.assertEqual(self.check('check-docs.py'), '')
+
+    def test_options_and_their_page_are_compared_both_ways(self):
+        self.write('build/host/capos', '#!/bin/sh\necho "  --one   an option"\n')
+        os.chmod(os.path.join(self.root, 'build/host/capos'), 0o755)
+        commands = ('run', 'shell', 'cc', 'list', 'inspect', 'doctor', 'pack')
+        text = ''.join(f'## capos {name}\n\n| `--one` | x |\n\n' for name in commands)
+        self.write('docs/capos.md', text)
+        self.assertEqual(self.check('check-docs.py'), '')
+        self.write('docs/capos.md', text.replace('one', 'two').replace('capos pack', 'x'))
+        found = self.check('check-docs.py')
+        self.assertIn('capos run has --one, which is not described', found)
+        self.assertIn('capos run has no --two', found)
+        self.assertIn('there is no section "capos pack"', found)
+
+    def test_links_into_the_reference_are_followed(self):
+        shutil.copytree(os.path.join(ROOT, 'schema'), os.path.join(self.root, 'schema'),
+                        ignore=shutil.ignore_patterns('*.md'))
+        self.write('docs/how-to/service.md', '# A\n')
+        self.write('docs/design.md', '## Generated code (tools/schemac)\n')
+        self.write('docs/a.md', '[x](reference/Timer.md#sleep)\n')
+        self.assertEqual(self.check('check-docs.py'), '')
+        self.write('docs/a.md', '[x](reference/Timer.md#doze), [y](reference/Tamer.md)\n')
+        found = self.check('check-docs.py')
+        self.assertIn('Timer.md has no heading #doze', found)
+        self.assertIn('reference/Tamer.md leads nowhere', found)
+        os.remove(os.path.join(self.root, 'docs/design.md'))
+        self.assertIn('docs/reference/README.md:', self.check('check-docs.py'))
 
 
 if __name__ == '__main__':
