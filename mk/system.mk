@@ -44,10 +44,9 @@ build/graph/%.svg: system/%.capnp build/system/%.manifest
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) -B $(MANIFEST_TOOL) graph --out $@ $<
 
-# The image for PCs and clouds: its system talks over the serial port.
-ISO_SYSTEM := $(if $(filter serial,$(SYSTEMS)),serial,default)
+# The image for PCs and clouds: a shell on the first serial port.
 .PHONY: iso
 iso: build/capos.iso ## Makes a hybrid image for CD, disk or USB stick, for BIOS and UEFI
-build/capos.iso: build/kernel/kernel.elf build/system/$(ISO_SYSTEM).package $(wildcard tools/iso/*)
+build/capos.iso: build/kernel/kernel.elf build/system/serial.package $(wildcard tools/iso/*)
 	$(call say,ISO,$@)
-	$(Q)tools/iso/make-iso.sh build/kernel/kernel.elf build/system/$(ISO_SYSTEM).package $@
+	$(Q)tools/iso/make-iso.sh build/kernel/kernel.elf build/system/serial.package $@ program=shell

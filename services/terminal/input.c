@@ -358,14 +358,17 @@ static bool serve_line(struct reader *reader)
 
 // ---- The keyboard ------------------------------------------------------------------
 
+static bool is_raw(const struct reader *reader)
+{
+    return reader->kind == READ_SESSION && sessions[reader->index].mode == TERMINAL_MODE_RAW;
+}
+
 // True: the reader was answered, or something else changed.
 static bool serve(struct reader *reader)
 {
     if (reader->kind != READ_LINE && serve_ready(reader))
         return true;
-    bool is_raw =
-        reader->kind == READ_SESSION && sessions[reader->index].mode == TERMINAL_MODE_RAW;
-    if (screen_is_terminal && !is_raw)
+    if (screen_is_terminal && !is_raw(reader))
         return serve_line(reader);
     return reader->kind == READ_LINE ? serve_plain_line(reader) : serve_bytes(reader);
 }
@@ -374,13 +377,15 @@ static void keys_await(void);
 
 static void keys_came(struct capos_call *call, void *)
 {
-    static char keys[KEYS_BYTES];
+    static char typed[KEYS_BYTES], keys[KEYS_BYTES + SIZE_QUERY_HELD_MAX];
     size_t bytes;
     keys_awaited = false;
-    if (stdio_read_finish(call, keys, sizeof keys, &bytes) != STATUS_OK || bytes == 0) {
+    if (stdio_read_finish(call, typed, sizeof typed, &bytes) != STATUS_OK || bytes == 0) {
         input_ended = true;
         bytes = 0;
     }
+    const struct reader *reader = reader_next();
+    bytes = screen_take_answers(typed, bytes, reader != nullptr && is_raw(reader), keys);
     if (completion.running && memchr(keys, CTRL_C, bytes) != nullptr)
         capos_call_cancel(&completion.call);
     // Only a person's keys come when there is no room.

@@ -16,6 +16,8 @@ static stdio_cap host;
 static char tail[LINE_EDITOR_PROMPT_BYTES_MAX];
 static uint32_t tail_bytes;
 static bool line_has_prompt; // of its own; else the tail is before it
+static bool size_is_asked;   // of the terminal itself: the StdIO can't tell it
+static struct size_query size_query;
 
 // ---- Passing on --------------------------------------------------------------------
 
@@ -64,6 +66,14 @@ static void show(const char *data, size_t bytes)
         output_send(OUTPUT_STREAM_OUTPUT, data, bytes, nullptr);
 }
 
+static void size_ask(void)
+{
+    if (!size_is_asked)
+        return;
+    show(SIZE_QUERY, sizeof SIZE_QUERY - 1);
+    size_query.open++;
+}
+
 // ---- The line below ----------------------------------------------------------------
 
 void screen_show_editor(struct line_editor *editor)
@@ -106,6 +116,7 @@ void screen_begin_line(struct line_editor *editor, const char *prompt, size_t pr
     line_has_prompt = prompt != nullptr;
     if (line_has_prompt)
         tail_end();
+    size_ask(); // here the cursor may move for a moment
     line_editor_resize(editor, screen_info.columns, screen_info.rows);
     line_editor_begin(editor, line_has_prompt ? prompt : tail,
                       line_has_prompt ? prompt_bytes : tail_bytes, !line_has_prompt);
@@ -228,13 +239,8 @@ void on_session_wait_resize(void *, struct capos_server_call *call,
     resize_await(call, params->columns, params->rows);
 }
 
-static void watch_size(void);
-
-static void size_changed(struct capos_call *call, void *)
+static void size_set(uint16_t columns, uint16_t rows)
 {
-    uint16_t columns, rows;
-    if (stdio_wait_resize_finish(call, &columns, &rows) != STATUS_OK)
-        return; // a StdIO that can't know
     screen_info.columns = columns;
     screen_info.rows = rows;
     struct line_editor *editor = input_editor();
@@ -254,7 +260,22 @@ static void size_changed(struct capos_call *call, void *)
         }
         waiting = next;
     }
-    watch_size();
+}
+
+static void watch_size(void);
+
+static void size_changed(struct capos_call *call, void *)
+{
+    uint16_t columns, rows;
+    enum status status = stdio_wait_resize_finish(call, &columns, &rows);
+    if (status == STATUS_OK) {
+        size_set(columns, rows);
+        watch_size();
+    } else if (status == STATUS_UNIMPLEMENTED && screen_is_terminal) {
+        size_is_asked = true;
+        if (input_editor() != nullptr)
+            size_ask();
+    }
 }
 
 static void watch_size(void)
@@ -262,6 +283,17 @@ static void watch_size(void)
     if (stdio_wait_resize_begin(&resize_call, host, screen_info.columns, screen_info.rows) ==
         STATUS_OK)
         capos_call_on_done(&resize_call, size_changed, nullptr);
+}
+
+size_t screen_take_answers(const char *keys, size_t bytes, bool as_they_are, char *out_keys)
+{
+    if (as_they_are)
+        size_query.open = 0;
+    size_t left = size_query_filter(&size_query, keys, bytes, out_keys);
+    if (size_query.columns != 0 &&
+        (size_query.columns != screen_info.columns || size_query.rows != screen_info.rows))
+        size_set(size_query.columns, size_query.rows);
+    return left;
 }
 
 void screen_start(stdio_cap host_stdio)

@@ -3,12 +3,14 @@
 //
 // It stands between a StdIO whose keys come raw (hostlink's, under `capos run --tty`) and
 // those who talk to the person: holders of a TerminalSession, and ordinary programs with
-// a StdIO.  If the StdIO has no person behind it, bytes pass as they are.
+// a StdIO.  If the StdIO has no person behind it, bytes pass as they are.  If it is only a
+// wire, serialio's, the terminal at its other end is asked for its size at each line.
 //
 //     main.c     starts, dispatches the calls
 //     objects.c  sessions and programs
 //     input.c    who gets the keys; lines, Ctrl-C, completion
 //     screen.c   what is written, and the line that is edited below it
+//     size_query.c  asking a terminal for its size
 //
 // Invariants:
 //  1. One reader at a time has the keyboard: the program in the foreground; without one, who
@@ -29,6 +31,8 @@
 #include <gen/capos/process.h>
 #include <gen/capos/stdio.h>
 #include <gen/capos/terminal.h>
+
+#include "size_query.h"
 
 constexpr uint32_t SESSIONS_MAX = 8;
 constexpr uint32_t PROGRAMS_MAX = 32;
@@ -114,6 +118,10 @@ extern struct stdio_info_results screen_info; // of the StdIO below
 extern bool screen_is_terminal;               // a person types, and sees what is written
 
 void screen_start(stdio_cap host);
+// Takes what the terminal answered out of the keys; as size_query_filter.  `as_they_are`: the
+// keys are for a reader that none may be kept from for a moment.
+[[nodiscard]] size_t screen_take_answers(const char *keys, size_t bytes, bool as_they_are,
+                                         char *out_keys);
 // Starts a line: below what was written, behind `prompt`; or, if it is nullptr, behind what
 // was written last.
 void screen_begin_line(struct line_editor *editor, const char *prompt, size_t prompt_bytes);

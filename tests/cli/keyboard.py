@@ -17,6 +17,9 @@ import unicodedata
 from case import CAPOS, HANG_SECONDS, ROOT
 
 
+SEQUENCE = r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[78]'
+
+
 class Screen:
     """Rows of text as a terminal shows them; without scrolling regions and colours."""
 
@@ -24,6 +27,8 @@ class Screen:
         self.columns = columns
         self.rows = ['']
         self.row = self.column = 0
+        self.saved = (0, 0)
+        self.questions = 0      # for the cursor's position, that nobody answered yet
 
     def _put(self, character):
         if unicodedata.combining(character):
@@ -61,12 +66,18 @@ class Screen:
             del self.rows[self.row + 1:]
         elif function == 'K':
             self.rows[self.row] = self._cells(self.row)[:self.column]
-        elif function == 'H':
+        elif function == 'H' and number != '999;999':   # the corner is only asked for
             self.row = self.column = 0
+        elif function == 'n':
+            self.questions += 1
 
     def show(self, text):
-        for part in re.findall(r'\x1b\[[0-9;?]*[A-Za-z]|.', text, re.S):
-            if part[0] == '\x1b':
+        for part in re.findall(SEQUENCE + '|.', text, re.S):
+            if part == '\x1b7':
+                self.saved = (self.row, self.column)
+            elif part == '\x1b8':
+                self.row, self.column = self.saved
+            elif part[0] == '\x1b':
                 self._sequence(part[2:-1], part[-1])
             elif part == '\r':
                 self.column = 0
@@ -80,9 +91,11 @@ class Screen:
 
 
 class Person:
-    """Runs `capos ARGUMENTS` on a pty."""
+    """Runs `capos ARGUMENTS`, or a command, on a pty.  A person whose terminal answers is asked
+    for its size by the machine; under `capos` the host knows it."""
 
-    def __init__(self, *arguments, columns=80, rows=24, timeout=HANG_SECONDS):
+    def __init__(self, *arguments, columns=80, rows=24, timeout=HANG_SECONDS, command=None,
+                 answers=True):
         self.deadline = time.monotonic() + timeout
         self.master, slave = pty.openpty()
         self.screen = Screen(columns)
@@ -91,9 +104,10 @@ class Person:
         self.resize(columns, rows)
         self.before = termios.tcgetattr(slave)
         self.slave = slave
-        self.process = subprocess.Popen([CAPOS, *arguments], stdin=slave, stdout=slave,
-                                        stderr=slave, cwd=ROOT, start_new_session=True,
-                                        preexec_fn=self._control)
+        self.answers = answers
+        self.process = subprocess.Popen(command or [CAPOS, *arguments], stdin=slave,
+                                        stdout=slave, stderr=slave, cwd=ROOT,
+                                        start_new_session=True, preexec_fn=self._control)
 
     def _control(self):
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -112,6 +126,7 @@ class Person:
         size = struct.pack('HHHH', rows, columns, 0, 0)
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
         self.screen.columns = columns
+        self.size = f'{rows};{columns}'
 
     def wait_raw(self):
         """Waits until the command takes the keys; before, Linux shows and edits them."""
@@ -133,10 +148,13 @@ class Person:
         except UnicodeDecodeError as error:
             decoded = text[:error.start].decode()
         cut = decoded.rfind('\x1b')  # a sequence may come in two pieces
-        if cut >= 0 and not re.match(r'\x1b\[[0-9;?]*[A-Za-z]', decoded[cut:]):
+        if cut >= 0 and not re.match(SEQUENCE, decoded[cut:]):
             decoded = decoded[:cut]
         self.screen.show(decoded)
         self.shown += len(decoded.encode())
+        while self.answers and self.screen.questions > 0:
+            self.screen.questions -= 1
+            self.type(f'\x1b[{self.size}R')
 
     def wait_for(self, *rows):
         """Waits until the last rows of the screen are these."""

@@ -83,7 +83,7 @@ enum capos_opcode {
 // capos_sqe.flags
 #define CAPOS_SQE_PARAMS_IN_RING 0x01u // params is an offset into the ring region
 #define CAPOS_SQE_RESULT_IN_RING 0x02u // result is an offset into the ring region
-#define CAPOS_SQE_EXCEPTION                           \
+#define CAPOS_SQE_EXCEPTION \
     0x04u // RETURN*: params holds a CapException and \
           // method its Status, 1 to 5
 #define CAPOS_SQE_FLAGS_KNOWN 0x07u
