@@ -15,7 +15,8 @@
 5. No page claims a language that no make target proves.
 6. Every ```c block compiles for capOS.
 7. Every ```console block is a session: each `$ command` is run from the tree's root and
-   must print exactly the lines below it (not with --no-run).
+   must print exactly the lines below it (not with --no-run).  A block behind the words
+   "into `build/FILE`:" is written into that file first, as a reader would.
 """
 
 import argparse
@@ -272,8 +273,16 @@ def sessions(block):
         yield command, expected
 
 
+WRITTEN = re.compile(r'into `(build/[\w.-]+)`:\s*$')
+
+
 def check_sessions(root, page, text):
     for match in FENCE.finditer(text):
+        written = WRITTEN.search(text[:match.start()])
+        if written:
+            os.makedirs(os.path.join(root, 'build'), exist_ok=True)
+            with open(os.path.join(root, written[1]), 'w', encoding='utf-8') as file:
+                file.write(match[2])
         if match[1] != 'console':
             continue
         for command, expected in sessions(match[2]):

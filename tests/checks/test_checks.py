@@ -175,6 +175,11 @@ class Docs(Tree):
         self.write('b.md', '# C d\n')
         self.assertEqual(self.check('check-docs.py'), '')
 
+    def test_a_block_is_written_where_the_page_says(self):
+        self.write('a.md', 'Write this into `build/x.txt`:\n\n```\nyes\n```\n\n'
+                           '```console\n$ cat build/x.txt\nyes\n```\n')
+        self.assertEqual(self.check('check-docs.py'), '')
+
     def test_each_untruth_is_found(self):
         for text, expected in (('[x](c.md)\n', 'c.md leads nowhere'),
                                ('# A\n[x](#b)\n', 'has no heading #b'),
@@ -220,6 +225,7 @@ class Docs(Tree):
         shutil.copytree(os.path.join(ROOT, 'schema'), os.path.join(self.root, 'schema'),
                         ignore=shutil.ignore_patterns('*.md'))
         self.write('docs/how-to/service.md', '# A\n')
+        self.write('docs/invariants.md', '# A\n')
         self.write('docs/design.md', '## Generated code (tools/schemac)\n')
         self.write('docs/a.md', '[x](reference/Timer.md#sleep)\n')
         self.assertEqual(self.check('check-docs.py'), '')

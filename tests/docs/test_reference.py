@@ -11,7 +11,8 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'tools', 'docs'))
 
-import reference    # noqa: E402
+import invariants    # noqa: E402
+import reference     # noqa: E402
 
 SCHEMA = '''# SPDX-License-Identifier: MIT
 @0xf0e1d2c3b4a59687;
@@ -58,6 +59,36 @@ interface Keeper @0xb1b2c3d4e5f60718 $A.home(service) {
 '''
 
 
+IMPLEMENTATION = '''
+static const char reason_label[] = "label: "
+                                   "letters";
+
+static enum status check(const struct lamp_shine_params *params, const char **out_reason)
+{
+    if (params->label.size_bytes == 0)
+        return invalid(out_reason, reason_label);
+    return STATUS_OK; // "colour: not this"
+}
+
+enum status lamp_shine(struct object *self, struct invocation *invocation,
+                       const struct lamp_shine_params *params)
+{
+    if (params->size == 0)
+        return invocation_fail(invocation, STATUS_FAILED, "it is dark");
+    const char *reason = "elsewhere: not an argument of this method";
+    enum status status = check(params, &reason);
+    if (status == STATUS_OVERLOADED)
+        reason = "no more light";
+    return invocation_fail(invocation, status, reason);
+}
+
+enum status lamp_other(struct object *self)
+{
+    return invocation_fail(self, STATUS_FAILED, "another method");
+}
+'''
+
+
 class ReferenceOfASchema(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -74,12 +105,17 @@ class ReferenceOfASchema(unittest.TestCase):
         with open(os.path.join(cls.folder.name, reference.ROOTS_TABLE), 'w',
                   encoding='utf-8') as file:
             file.write('    {"lamp", INTERFACE_LAMP},\n')
+        os.makedirs(os.path.join(cls.folder.name, 'kernel/object'))
+        with open(os.path.join(cls.folder.name, 'kernel/object/lamp.c'), 'w',
+                  encoding='utf-8') as file:
+            file.write(IMPLEMENTATION)
         cls.made = reference.Reference(reference.read_schema(paths), cls.folder.name)
         cls.pages = cls.made.pages()
         cls.lamp = cls.pages['Lamp.md']
 
     def test_every_interface_has_a_page_and_stands_in_the_index(self):
-        self.assertEqual(set(self.pages), {'README.md', 'errors.md', 'Lamp.md', 'Keeper.md'})
+        self.assertEqual(set(self.pages), {'README.md', 'errors.md', 'invariants.md',
+                                           'Lamp.md', 'Keeper.md'})
         self.assertIn('| [Lamp](Lamp.md) | A light. | kernel |', self.pages['README.md'])
         self.assertIn('| [Keeper](Keeper.md) | Keeps lamps. | service |', self.pages['README.md'])
 
@@ -106,13 +142,21 @@ class ReferenceOfASchema(unittest.TestCase):
         rows = dict(line.strip('| ').split(' | ', 1) for line in self.lamp.splitlines()
                     if line.startswith('| [') and 'errors.md#' in line)
         rows = {name[1:name.index(']')]: text for name, text in rows.items()}
-        self.assertEqual(set(rows), {'overloaded', 'invalidArgument', 'badMessage',
+        self.assertEqual(set(rows), {'failed', 'overloaded', 'invalidArgument', 'badMessage',
                                      'wrongInterface', 'noResultSpace', 'cancelled'})
         self.assertIn('`overloaded` if it is hot.', rows['overloaded'])
         self.assertIn('`durationNs`:', rows['invalidArgument'])
         self.assertIn('`label` is longer than 12 bytes.', rows['badMessage'])
         self.assertIn('`colour` is no [Colour]', rows['badMessage'])
         self.assertIn('`shade` is no [Lamp]', rows['wrongInterface'])
+
+    def test_reasons_are_those_of_the_implementation(self):
+        self.assertIn('“it is dark” |', self.lamp)
+        self.assertIn('`invalidArgument`. “label: letters” |', self.lamp)
+        self.assertIn('“no more light” |', self.lamp)
+        self.assertIn('* Implemented in: `kernel/object/lamp.c`', self.lamp)
+        for absent in ('not this', 'elsewhere', 'another method'):
+            self.assertNotIn(absent, self.lamp)
 
     def test_types_stand_with_the_interface_that_uses_them(self):
         self.assertIn('### Colour\n\nWhat it looks like.\n', self.lamp)
@@ -156,6 +200,30 @@ class ReferenceOfCapOS(unittest.TestCase):
         self.assertIn('Implemented in: `kernel/object/timer.c`', self.pages['Timer.md'])
         self.assertIn('`services/hostlink/main.c`', self.pages['StdIO.md'])
         self.assertIn('`tests/iface/timer_test.c`', self.pages['Timer.md'])
+
+    def test_the_kernel_and_services_say_why_they_refuse(self):
+        self.assertIn('“lengthBytes: a multiple of 4096, not zero”',
+                      self.pages['VirtualMemory.md'])
+        self.assertIn('“arguments: at most 31”', self.pages['RestrictedLauncher.md'])
+
+
+class InvariantsOfFiles(unittest.TestCase):
+    def test_items_are_collected_up_to_the_end_of_the_block(self):
+        text = ('// SPDX-License-Identifier: MIT\n// A file.\n//\n// Invariants, all of them:\n'
+                '//  1. One\n//     is one.\n//  2. Two * `a*b`.\n//\n'
+                '// Tested in lib/x_test.c, and fuzzed.\n\nint x; // 3. Three\n')
+        items, tested = invariants.block_of(text)
+        self.assertEqual(items, ['One is one.', 'Two * `a*b`.'])
+        self.assertEqual(tested, 'Tested in lib/x_test.c, and fuzzed')
+        self.assertEqual(invariants.escape(items[1]), 'Two \\* `a*b`.')
+
+    def test_a_file_without_a_block_has_none(self):
+        self.assertEqual(invariants.block_of('// It has no Invariants.\nint x;\n'), ([], ''))
+
+    def test_the_modules_that_state_some_are_on_the_page(self):
+        page = invariants.page(ROOT)
+        for path in ('kernel/cap/table.h', 'kernel/arch/x86_64/entry.S', 'abi/include/abi/ring.h'):
+            self.assertIn(f'## {path}\n\n1. ', page)
 
 
 if __name__ == '__main__':

@@ -32,6 +32,7 @@ from library import markdown_parser      # noqa: E402
 from slug import anchors                 # noqa: E402
 
 REFERENCE = 'docs/reference'
+FIRST_COLUMN_NAMES = 30          # the longest, in characters
 ASSETS = ('style.css', 'search.js')
 # The order of the navigation: title, and pages; a folder ends with a slash and means the
 # pages in it that no other line names.
@@ -42,7 +43,7 @@ NAVIGATION = [
                     'docs/glossary.md']),
     ('Change', ['CONTRIBUTING.md', 'docs/decisions/README.md']),
     ('Reference', [REFERENCE + '/README.md', REFERENCE + '/errors.md',
-                   REFERENCE + '/manifest.md', REFERENCE + '/']),
+                   REFERENCE + '/manifest.md', REFERENCE + '/invariants.md', REFERENCE + '/']),
 ]
 TITLES = {'README.md': 'capOS', REFERENCE + '/README.md': 'All interfaces',
           'docs/decisions/README.md': 'Decisions'}
@@ -93,6 +94,13 @@ def plain(inline):
                    for child in inline.children or [])
 
 
+def table(rows):
+    """A table that scrolls by itself.  Names in the first column aren't broken, prose is."""
+    first = [re.sub(r'<[^>]+>', '', cell) for cell in re.findall(r'<tr>\s*<td>(.*?)</td>', rows)]
+    kind = 'names' if all(len(cell) <= FIRST_COLUMN_NAMES for cell in first) else 'prose'
+    return f'<div class="table"><table class="{kind}">{rows}</table></div>'
+
+
 def url_of(path):
     folder, name = posixpath.split(path)
     name = 'index.html' if name == 'README.md' else name.removesuffix('.md') + '.html'
@@ -131,8 +139,8 @@ class Site:
             for child in token.children or []:
                 if child.type == 'link_open':
                     child.attrSet('href', self.target(page, child.attrGet('href')))
-        return re.sub(r'<table>(.*?)</table>', r'<div class="table"><table>\1</table></div>',
-                      self.render(page), flags=re.S)
+        return re.sub(r'<table>(.*?)</table>', lambda match: table(match[1]), self.render(page),
+                      flags=re.S)
 
     def render(self, page):
         in_link = False

@@ -4,7 +4,7 @@
 
     reference.py --out build/docs/reference schema/*.capnp
 
-Writes Markdown: a page per interface, `errors.md`, `manifest.md` and an index, and
+Writes Markdown: a page per interface, `errors.md`, `manifest.md`, `invariants.md` and an index, and
 `names.json`, which tells the site builder where each name is explained.  What a page says
 comes from the schema and its comments; who holds a capability comes from the manifests and
 from what the kernel gives to init; the C signatures from the generator of the C clients.
@@ -30,6 +30,8 @@ from manifest import read_manifest                                           # n
 from model import NO_DISCRIMINANT, Schema                                    # noqa: E402
 from schemac import find_parts, read_request                                 # noqa: E402
 from slug import slug                                                        # noqa: E402
+import invariants                                                            # noqa: E402
+from reasons import Sources                                                  # noqa: E402
 
 FIRST_RELEASE = '0.1'
 SCALARS = {'void': 'Void', 'bool': 'Bool', 'text': 'Text', 'data': 'Data',
@@ -39,6 +41,8 @@ SCALARS = {'void': 'Void', 'bool': 'Bool', 'text': 'Text', 'data': 'Data',
 # Of every process, from init or its parent; no manifest names them.
 ALWAYS = {'VirtualMemory': 'memory', 'MemoryBudget': 'budget'}
 DEFAULT_SYSTEM = 'default'         # of `capos run`
+# What methods of the kernel call to do their work, beside their own file.
+KERNEL_HELPERS = ('kernel/mm/space.c', 'kernel/mm/region.c')
 ROOTS_TABLE = 'tools/capos/inspect.c'   # tests/cli/trace_test.py compares it with a system
 
 
@@ -253,8 +257,10 @@ class Reference:
 
     # ---- Errors
 
-    def errors(self, method):
-        """(status, when) rows: from the types, and what the comments say."""
+    def errors(self, interface, names):
+        """(status, when) rows: from the types, what the comments say, and the reasons that
+        the implementation gives."""
+        method = names.method
         params, results = (self.schema.nodes[id] for id in (method.params_id, method.results_id))
         rows = {}
         add = lambda status, when: rows.setdefault(status, []).append(when)
@@ -276,9 +282,31 @@ class Reference:
             add('noResultSpace', 'The results are longer than the room for them.')
         if 'pending' in method.annotations:
             add('cancelled', 'CANCEL withdrew the call.')
+        for status, reasons in self.reasons(interface, names).items():
+            add(status, ', '.join('“%s”' % reason for reason in reasons))
         order = [e.name for e in self.statuses.enumerants]
         return [('[%s](errors.md#%s)' % (status, slug('Status')), ' '.join(rows[status]))
                 for status in sorted(rows, key=order.index)]
+
+    def reasons(self, interface, names):
+        arguments = {m.name for m in self.schema.nodes[names.method.params_id].fields}
+        found, _ = self.files(interface)
+        full = [os.path.join(self.root, path) for path in found]
+        if is_kernel_homed(interface):
+            helpers = [os.path.join(self.root, path) for path in KERNEL_HELPERS]
+            sources = Sources(full + [path for path in helpers if os.path.exists(path)])
+            return sources.reasons(names.name, arguments)
+        merged = {}
+        for folder in dict.fromkeys(os.path.dirname(path) for path in full):
+            sources = Sources(sorted(path for path in glob.glob(folder + '/*.c')
+                                     if not path.endswith(('_test.c', '_fuzz.c'))))
+            handlers = sources.handlers(path_constant(interface.path).lower())
+            handler = handlers.get(names.name.removeprefix(
+                path_constant(interface.path).lower() + '_'))
+            for status, texts in (sources.reasons(handler, arguments) if handler else {}).items():
+                merged.setdefault(status, []).extend(
+                    text for text in texts if text not in merged.get(status, []))
+        return merged
 
     def named_statuses(self, text):
         return [e.name for e in self.statuses.enumerants if '`%s`' % e.name in text]
@@ -310,7 +338,7 @@ class Reference:
         for id, what in ((method.params_id, 'argument'), (method.results_id, 'result')):
             if self.schema.nodes[id].fields:
                 out.append(self.fields(self.schema.nodes[id], what))
-        errors = self.errors(method)
+        errors = self.errors(interface, names)
         if errors:
             out.append(table(['error', 'when'], errors))
         out.append('```c\n%s```\n\n' % self.c_signatures(interface, names))
@@ -364,7 +392,8 @@ class Reference:
             ('[%s](#%s)' % (n.method.name, slug(n.method.name)), sentences(n.method.doc)[0])
             for n in names]))
         out.append('Besides the errors named with a method, every call can end with those of '
-                   '[every call](errors.md#every-call).\n\n')
+                   '[every call](errors.md#every-call). Text in quotation marks is the reason that '
+                   'comes with an error.\n\n')
         out += [self.method(interface, n) for n in names]
         types = [node for file in self.schema.files for node in file.declarations
                  if self.places.get(node.id) == interface.path]
@@ -422,7 +451,8 @@ class Reference:
                 + 'An empty last column: only services hold it, or it is the result of a call. '
                 'The page of each interface says which.\n\n'
                 '* [Errors](errors.md): every status and what it means.\n'
-                '* [Manifest](manifest.md): the types of `system/*.capnp`.\n')
+                '* [Manifest](manifest.md): the types of `system/*.capnp`.\n'
+                '* [Invariants](invariants.md) of the modules, from their heads.\n')
 
     def pages(self):
         pages = {node.path + '.md': self.interface_page(node) for node in self.interfaces}
@@ -434,6 +464,7 @@ class Reference:
                 pages[stem(file) + '.md'] = self.file_page(
                     file, title, 'The types of `schema/%s.capnp`.' % stem(file))
         pages['README.md'] = self.index()
+        pages['invariants.md'] = invariants.page(self.root)
         return pages
 
     def names(self):
