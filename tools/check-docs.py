@@ -315,7 +315,8 @@ def main():
         text = read(root, page)
         for check in (check_links, check_commands, check_paths, check_languages):
             problems += check(root, page, text)
-        problems += check_c(root, page, text, compiler)
+        if not arguments.no_run or os.path.exists(compiler):
+            problems += check_c(root, page, text, compiler)
         if not arguments.no_run:
             problems += check_sessions(root, page, text)
     for problem in problems:

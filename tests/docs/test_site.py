@@ -126,6 +126,14 @@ class Site(unittest.TestCase):
         tutorial = self.files['docs/tutorial.html']
         self.assertIn('<a class="name" href="reference/Timer.html"><code>Timer</code></a>', tutorial)
 
+    def test_paths_become_links_to_the_file_and_the_name_in_it(self):
+        self.assertNotRegex(self.files["index.html"], r'href="[^"]*(capos.html"><code>./capos|build/)')
+        self.assertRegex(self.files['docs/security.html'],
+                         r'href="../tests/core/kill_test.c.html#anybody_can_be_killed_at_any_step"')
+        source = self.files['tests/core/kill_test.c.html']
+        at = source.index('<span id="anybody_can_be_killed_at_any_step">')
+        self.assertIn('static</span>', source[at:at + 200].split('\n')[0])
+
     def test_the_search_knows_methods_and_headings(self):
         found = {(url, heading) for url, _, heading, _ in self.index}
         self.assertIn(('docs/reference/Timer.html#sleep', 'sleep'), found)

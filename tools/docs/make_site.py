@@ -49,6 +49,18 @@ TITLES = {'README.md': 'capOS', REFERENCE + '/README.md': 'All interfaces',
           'docs/decisions/README.md': 'Decisions'}
 
 
+SOURCE = re.compile(r'(?!build/|\.)[\w.-]+(?:/[\w.-]+)+')
+INCLUDE_ROOTS = ('', 'abi/include', 'lib/include', 'libcapos/include')
+
+
+def definition(text, name):
+    """Where the line begins that defines a name, or mentions it first."""
+    found = re.search(r'^(?:static |enum |void |int |bool |[ ]*def |[ ]*class ).*\b%s\b\(?.*'
+                      % re.escape(name), text, re.M) or \
+        re.search(r'^.*\b%s\b' % re.escape(name), text, re.M)
+    return found.start() if found else 0
+
+
 class Page:
     """A Markdown page and what is made of it."""
 
@@ -126,7 +138,7 @@ class Site:
             self.names = {name: url_of(posixpath.join(REFERENCE, place.partition('#')[0]))
                           + place[len(place.partition('#')[0]):]
                           for name, place in json.load(file).items()}
-        self.sources = set()         # files that pages link to and that are no pages
+        self.sources = {}            # files that pages link to and that are no pages: names
 
     def add(self, path, full):
         with open(full, encoding='utf-8') as file:
@@ -163,12 +175,26 @@ class Site:
                       text, flags=re.S)
 
     def link_name(self, page, child):
-        place = self.names.get(child.content)
+        place = self.names.get(child.content) or self.source_place(child.content)
         if place is None or place == page.url:
             return
         child.type = 'html_inline'
         child.content = '<a class="name" href="%s"><code>%s</code></a>' % (
             html.escape(relative(place, page)), html.escape(child.content))
+
+    def source_place(self, text):
+        """Where `path` or `path:name` is on the site; None if it is no file of the tree."""
+        path, _, name = text.partition(':')
+        if not SOURCE.fullmatch(path):
+            return None
+        for folder in INCLUDE_ROOTS:
+            full = posixpath.join(folder, path)
+            if full in self.pages:
+                return self.pages[full].url
+            if os.path.isfile(os.path.join(self.root, full)):
+                self.sources.setdefault(full, set()).update([name] if name else [])
+                return full + '.html' + ('#' + name if name else '')
+        return None
 
     def target(self, page, href):
         """What a link of a Markdown page leads to on the site."""
@@ -181,7 +207,7 @@ class Site:
         if path in self.pages:
             return relative(self.pages[path].url, page) + mark + anchor
         if os.path.isfile(os.path.join(self.root, path)):
-            self.sources.add(path)
+            self.sources.setdefault(path, set())
             return relative(path + '.html', page)
         sys.exit(f'{page.path}: {href} leads nowhere')
 
@@ -230,16 +256,22 @@ class Site:
                  'contents': contents, 'navigation': self.navigation(page)}
         return re.sub(r'\{\{(\w+)\}\}', lambda match: parts[match[1]], template)
 
-    def source_page(self, path):
-        """A file of the tree that a page links to, as a page of its own."""
+    def source_page(self, path, names):
+        """A file of the tree that a page names, as a page of its own, with anchors at the
+        definitions of `names`."""
         with open(os.path.join(self.root, path), encoding='utf-8') as file:
             text = file.read()
         language = {'.c': 'c', '.h': 'c', '.capnp': 'capnp', '.sh': 'sh'}.get(
             posixpath.splitext(path)[1], '')
+        places = sorted((definition(text, name), name) for name in names)
+        code, start = '', 0
+        for at, name in places:
+            code += highlight(text[start:at], language) + f'<span id="{html.escape(name)}"></span>'
+            start = at
         page = Page(path, '', self.parser)
         page.url = path + '.html'
-        body = '<h1>%s</h1>\n<pre><code>%s</code></pre>\n' % (
-            html.escape(path), highlight(text, language))
+        body = '<h1 class="path">%s</h1>\n<pre><code>%s</code></pre>\n' % (
+            html.escape(path), code + highlight(text[start:], language))
         return page.url, self.fill(page, path, body, '')
 
     def search_index(self):
@@ -257,8 +289,8 @@ class Site:
         files = {'search-index.js': self.search_index()}
         for page in self.pages.values():
             files[page.url] = self.html(page)
-        for path in sorted(self.sources):
-            url, text = self.source_page(path)
+        for path, names in sorted(self.sources.items()):
+            url, text = self.source_page(path, names)
             files[url] = text
         for name in ASSETS:
             with open(os.path.join(HERE, 'theme', name), encoding='utf-8') as file:
