@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = os.path.dirname(HERE)
 sys.path[:0] = [os.path.join(TOOLS, 'schemac'), os.path.join(TOOLS, 'manifest')]
 
-from codegen import Layout, is_kernel_homed, is_text_like, stem, wrap_call   # noqa: E402
+from codegen import is_kernel_homed, stem, wrap_call                         # noqa: E402
 from gen_capos import Client, Server                                         # noqa: E402
 from gen_kernel import methods_of                                            # noqa: E402
 from manifest import read_manifest                                           # noqa: E402
@@ -182,10 +182,18 @@ class Reference:
         return owners[0].path if owners else stem(file)
 
     def _used(self, interface):
-        return {(member.type.element or member.type).type_id
-                for method in interface.methods
-                for id in (method.params_id, method.results_id)
-                for member in self.schema.nodes[id].fields if member.type}
+        """Ids of the types that an interface's messages are made of, at any depth."""
+        used, ids = set(), [id for method in interface.methods
+                            for id in (method.params_id, method.results_id)]
+        while ids:
+            for member in self.schema.nodes[ids.pop()].fields:
+                id = member.group_id
+                if member.type:
+                    id = (member.type.element or member.type).type_id
+                if id and id not in used:
+                    used.add(id)
+                    ids.append(id)
+        return used
 
     def _makers(self):
         """Interface id -> the methods whose results carry it."""
@@ -266,19 +274,26 @@ class Reference:
         add = lambda status, when: rows.setdefault(status, []).append(when)
         for member in params.fields:
             name = '`%s`' % member.name
+            kind = member.type and member.type.kind
+            if 'maxCount' in member.annotations:
+                add('badMessage', '%s has more than %d elements.'
+                    % (name, member.annotations['maxCount']))
             if 'maxBytes' in member.annotations:
                 add('badMessage', '%s is longer than %d bytes.'
                     % (name, member.annotations['maxBytes']))
-            if member.type.kind == 'enum':
+            if kind in ('struct', 'list') or member.type is None:
+                add('badMessage', 'A part of %s exceeds its bound.' % name)
+            if kind == 'enum':
                 add('badMessage', '%s is no %s.' % (name, self.type(member.type)))
-            if member.type.kind == 'interface':
+            if kind == 'interface':
                 add('wrongInterface', '%s is no %s.' % (name, self.type(member.type)))
         for text, name in [(method.doc, '')] + [(m.doc, '`%s`: ' % m.name)
                                                 for m in params.fields + results.fields]:
             for sentence in sentences(text):
                 for status in self.named_statuses(sentence):
                     add(status, name + sentence)
-        if any(is_text_like(member.type) for member in results.fields):
+        if any(member.type is None or member.type.kind in ('text', 'data', 'list', 'struct')
+               for member in results.fields):
             add('noResultSpace', 'The results are longer than the room for them.')
         if 'pending' in method.annotations:
             add('cancelled', 'CANCEL withdrew the call.')
@@ -320,6 +335,10 @@ class Reference:
         return '%s(%s) → (%s)' % (method.name, part(method.params_id), part(method.results_id))
 
     def plain_type(self, type):
+        if type is None:
+            return 'union'
+        if type.kind == 'list':
+            return 'List(%s)' % self.plain_type(type.element)
         if type.kind == 'capability':
             return 'Capability'
         if type.kind in ('enum', 'struct', 'interface'):
