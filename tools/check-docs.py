@@ -38,7 +38,7 @@ INDENTED = re.compile(r'(?:^(?: {4}|\t).*\n)+', re.M)
 # A command of ours at the start of a shell line, or behind another command.
 COMMAND = re.compile(r'(?:^|[;&|]|&&)\s*(?:\$ )?((?:make|(?:\./)?capos) [^;&|)\n]*)', re.M)
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
-SESSION_TIMEOUT = 120
+SESSION_TIMEOUT = 300
 
 
 def pages(root):

@@ -86,7 +86,7 @@ def all_jobs(fuzz_seconds):
     jobs.append(Job('tests/wire', [sys.executable, '-B', WIRE_TEST, 'build/host/wire_driver'],
                     lines=True))
     jobs += [fuzz_job(path, fuzz_seconds) for path in find('build/fuzz/bin/*')]
-    jobs += [python_job(path) for path in find('tools/check-*.py')]
+    jobs += [python_job(path, timeout=900) for path in find('tools/check-*.py')]
     jobs += [Job(path.removesuffix('.sh'), ['sh', path]) for path in find('tools/check-*.sh')]
     jobs += [Job(path.removeprefix('build/host/tests/'), [path])
              for path in find('build/host/tests/**/*_test') if os.path.isfile(path)]
