@@ -48,9 +48,7 @@ void report_refuse(enum host_control_refusal refusal, const char *format, ...)
         capos_console_print("init: the program was not started: %s\n", reason);
 }
 
-void report_trace(const uint8_t *data, uint32_t size_bytes)
+enum status report_trace(const uint8_t *data, uint32_t size_bytes)
 {
-    // A host that is gone reads no trace either.
-    if (host.id != 0)
-        (void)host_control_trace(host, data, size_bytes);
+    return host.id == 0 ? STATUS_DISCONNECTED : host_control_trace(host, data, size_bytes);
 }

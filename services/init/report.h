@@ -16,5 +16,6 @@ void report_refuse(enum host_control_refusal refusal, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 // Hands a piece of the program's trace to the host, of at most
-// HOST_CONTROL_TRACE_PARAMS_DATA_BYTES_MAX bytes.
-void report_trace(const uint8_t *data, uint32_t size_bytes);
+// HOST_CONTROL_TRACE_PARAMS_DATA_BYTES_MAX bytes.  STATUS_OVERLOADED: there is no memory for
+// a message of that size; one of 4096 bytes needs none.  STATUS_DISCONNECTED: nobody takes it.
+[[nodiscard]] enum status report_trace(const uint8_t *data, uint32_t size_bytes);

@@ -18,7 +18,11 @@
 constexpr uint64_t DATA_BYTES = 256 * 1024;
 constexpr uint64_t BUFFER_BYTES = CAPOS_TRACE_HEADER_BYTES + DATA_BYTES;
 constexpr uint64_t SIGNAL_BITS = 1;
-constexpr uint32_t PIECE_BYTES = HOST_CONTROL_TRACE_PARAMS_DATA_BYTES_MAX;
+// Powers of two, for a message of another size would be memory of another size; up to the
+// least it is no memory at all, but a part of the ring.
+constexpr uint32_t PIECE_BYTES_MAX = 32 * 1024;
+constexpr uint32_t PIECE_BYTES_MIN = 4096;
+static_assert(PIECE_BYTES_MAX <= HOST_CONTROL_TRACE_PARAMS_DATA_BYTES_MAX);
 
 static struct {
     struct capos_trace_header *header; // nullptr: no trace
@@ -26,22 +30,42 @@ static struct {
     notification_cap notification;
     struct capos_call wait;
     uint64_t read_bytes;
+    bool ended; // nobody takes it any more
 } ring;
 
-// Sends what is there now, in pieces that don't wrap.
+// How much of `bytes` bytes is sent at once.
+static uint32_t piece_of(uint64_t bytes)
+{
+    uint32_t piece = PIECE_BYTES_MAX;
+    while (piece > bytes && piece > PIECE_BYTES_MIN)
+        piece /= 2;
+    return bytes < piece ? (uint32_t)bytes : piece;
+}
+
+// Sends the beginning of `bytes` bytes, which don't wrap, and returns how much that was.  A
+// piece that is left out would break the stream: the next one begins anywhere in a record.
+static uint32_t send(const uint8_t *data, uint64_t bytes)
+{
+    uint32_t piece = piece_of(bytes);
+    enum status status;
+    while ((status = report_trace(data, piece)) == STATUS_OVERLOADED && piece > PIECE_BYTES_MIN)
+        piece /= 2;
+    ring.ended = status != STATUS_OK;
+    return piece;
+}
+
+// Sends what is there now.
 static void drain(void)
 {
     uint64_t write_bytes;
-    while ((write_bytes = __atomic_load_n(&ring.header->write_bytes, __ATOMIC_ACQUIRE)) !=
-           ring.read_bytes) {
+    while (!ring.ended &&
+           (write_bytes = __atomic_load_n(&ring.header->write_bytes, __ATOMIC_ACQUIRE)) !=
+               ring.read_bytes) {
         uint64_t at = ring.read_bytes % DATA_BYTES;
         uint64_t bytes = write_bytes - ring.read_bytes;
         if (bytes > DATA_BYTES - at)
             bytes = DATA_BYTES - at;
-        if (bytes > PIECE_BYTES)
-            bytes = PIECE_BYTES;
-        report_trace(ring.data + at, (uint32_t)bytes);
-        ring.read_bytes += bytes;
+        ring.read_bytes += send(ring.data + at, bytes);
         __atomic_store_n(&ring.header->read_bytes, ring.read_bytes, __ATOMIC_SEQ_CST);
     }
 }
@@ -100,6 +124,6 @@ void trace_finish(void)
         .kind = CAPOS_TRACE_LOST,
         .id = ring.header->dropped_count,
     };
-    if (lost.id != 0)
-        report_trace((const uint8_t *)&lost, sizeof lost);
+    if (lost.id != 0 && !ring.ended)
+        (void)send((const uint8_t *)&lost, sizeof lost);
 }
