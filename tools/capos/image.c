@@ -3,11 +3,15 @@
 // with the same checks as init uses.  Tested by image_test.c.
 #include "image.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <lib/nearest.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "say.h"
+
+constexpr uint32_t SYSTEMS_MAX = 64; // that a mistyped name is compared with
 
 // Copies the names of the grantable capabilities to C strings.
 static const char *read_grants(struct image *image)
@@ -37,6 +41,40 @@ const char *image_read(struct image *image, const void *data, size_t bytes)
     return read_grants(image);
 }
 
+// The package whose name is nearest to one that isn't there; nullptr: none is near.
+static const char *nearest_system(const char *system, const char *folder)
+{
+    static char names[SYSTEMS_MAX][IMAGE_NAME_BYTES];
+    static const char suffix[] = ".package";
+    struct nearest nearest = nearest_to(system, strlen(system));
+    struct dirent *entry;
+    DIR *listing = opendir(folder);
+    uint32_t count = 0;
+    while (listing != nullptr && count < SYSTEMS_MAX && (entry = readdir(listing)) != nullptr) {
+        size_t bytes = strlen(entry->d_name), name_bytes = bytes - (sizeof suffix - 1);
+        if (bytes < sizeof suffix || name_bytes >= IMAGE_NAME_BYTES ||
+            strcmp(entry->d_name + name_bytes, suffix) != 0)
+            continue;
+        memcpy(names[count], entry->d_name, name_bytes);
+        nearest_offer(&nearest, names[count++]);
+    }
+    if (listing != nullptr)
+        closedir(listing);
+    return nearest.best;
+}
+
+static int fail_without_system(const char *system, const char *path, int error)
+{
+    char folder[PATH_BYTES];
+    tree_path(folder, "build/system");
+    const char *nearest = error == ENOENT ? nearest_system(system, folder) : nullptr;
+    if (nearest != nullptr)
+        return fail(EXIT_CAPOS_FAILED, "there is no system %s; did you mean %s?", system,
+                    nearest);
+    return fail(EXIT_CAPOS_FAILED, "there is no system %s: %s: %s (run `make`)", system, path,
+                strerror(error));
+}
+
 int image_open(struct image *image, const char *system)
 {
     char path[PATH_BYTES];
@@ -46,8 +84,7 @@ int image_open(struct image *image, const char *system)
     tree_path(path, "build/system/%s.package", system);
     int error = file_map_open(path, &map);
     if (error != 0)
-        return fail(EXIT_CAPOS_FAILED, "there is no system %s: %s: %s (run `make`)", system,
-                    path, strerror(error));
+        return fail_without_system(system, path, error);
     const char *problem = image_read(image, map.data, map.bytes);
     image->map = map;
     if (problem != nullptr)

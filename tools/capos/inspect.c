@@ -11,14 +11,10 @@
 
 #include "commands.h"
 #include "image.h"
-#include "options.h"
+#include "image_arguments.h"
 #include "program.h"
 #include "say.h"
 #include "symbols.h"
-
-static const struct option options[] = {
-    {"--system", "NAME", "look at system/NAME.capnp (default)"},
-};
 
 void inspect_help(FILE *file)
 {
@@ -28,7 +24,7 @@ void inspect_help(FILE *file)
           "it, always or by --grant.  PROGRAM is as in `capos run`; it isn't started.\n"
           "\n",
           file);
-    option_print_help(file, options, 1);
+    image_arguments_print_help(file);
     fputs("\n"
           "Examples:\n"
           "  capos inspect examples/c/clock.c\n"
@@ -148,26 +144,15 @@ int inspect_command(int argument_count, char **arguments)
 {
     static struct image image;
     static struct program program;
-    struct option_reader reader = {.options = options,
-                                   .option_count = 1,
-                                   .arguments = arguments,
-                                   .argument_count = argument_count};
-    const char *system = "default", *value;
-    size_t option;
-    enum option_step step;
-    while ((step = option_read(&reader, &option, &value)) == OPTION_FOUND)
-        system = value;
-    if (step == OPTION_HELP) {
-        inspect_help(stdout);
-        return 0;
-    }
-    if (step == OPTION_WRONG)
-        return fail(2, "%s", reader.problem);
-    if (reader.next + 1 != argument_count)
+    struct image_arguments read;
+    int status;
+    if (!image_arguments_read(argument_count, arguments, inspect_help, &read, &status))
+        return status;
+    if (read.operand_count != 1)
         return fail(2, "which program?  For example: capos inspect examples/c/hello.c");
-    int status = image_open(&image, system);
+    status = image_open(&image, read.system);
     if (status == 0)
-        status = program_find(&image, arguments[reader.next], &program);
+        status = program_find(&image, read.operands[0], &program);
     if (status != 0)
         return status;
     struct file_map map = program.map;

@@ -4,12 +4,8 @@
 
 #include "commands.h"
 #include "image.h"
-#include "options.h"
+#include "image_arguments.h"
 #include "say.h"
-
-static const struct option options[] = {
-    {"--system", "NAME", "look at system/NAME.capnp (default)"},
-};
 
 void list_help(FILE *file)
 {
@@ -18,7 +14,7 @@ void list_help(FILE *file)
           "Shows the programs in the image and the names that `capos run --grant` takes.\n"
           "\n",
           file);
-    option_print_help(file, options, 1);
+    image_arguments_print_help(file);
     fputs("\nExample:\n  capos list\n", file);
 }
 
@@ -66,24 +62,13 @@ static void print_programs(const struct image *image)
 int list_command(int argument_count, char **arguments)
 {
     static struct image image;
-    struct option_reader reader = {.options = options,
-                                   .option_count = 1,
-                                   .arguments = arguments,
-                                   .argument_count = argument_count};
-    const char *system = "default", *value;
-    size_t option;
-    enum option_step step;
-    while ((step = option_read(&reader, &option, &value)) == OPTION_FOUND)
-        system = value;
-    if (step == OPTION_HELP) {
-        list_help(stdout);
-        return 0;
-    }
-    if (step == OPTION_WRONG)
-        return fail(2, "%s", reader.problem);
-    if (reader.next != argument_count)
+    struct image_arguments read;
+    int status;
+    if (!image_arguments_read(argument_count, arguments, list_help, &read, &status))
+        return status;
+    if (read.operand_count != 0)
         return fail(2, "capos list takes no arguments");
-    int status = image_open(&image, system);
+    status = image_open(&image, read.system);
     if (status != 0)
         return status;
     print_programs(&image);

@@ -91,6 +91,7 @@ static const char *const fixed_arguments[] = {
 static void build_command_line(struct command_line *line, const struct machine_config *config,
                                const char *qemu, const char *memory)
 {
+    static char gdb[4096 + 32];
     add(line, qemu);
     for (size_t i = 0; i < sizeof fixed_arguments / sizeof *fixed_arguments; i++)
         add(line, fixed_arguments[i]);
@@ -103,8 +104,12 @@ static void build_command_line(struct command_line *line, const struct machine_c
     add(line, memory);
     add(line, "-kernel");
     add(line, config->kernel_path);
-    if (config->debug) {
-        add(line, "-s");
+    if (config->gdb != nullptr) {
+        snprintf(gdb, sizeof gdb,
+                 *config->gdb == '/' ? "unix:%s,server=on,wait=off" : "tcp:localhost:%s",
+                 config->gdb);
+        add(line, "-gdb");
+        add(line, gdb);
         add(line, "-S");
     }
     for (uint32_t i = 0; i < config->extra_argument_count; i++)

@@ -10,7 +10,8 @@ struct machine_config {
     const char *kernel_path;
     int package_fd; // the boot package
     uint32_t memory_mib;
-    bool debug;   // stopped, with a debugger's port
+    // Where it waits, stopped, for gdb: a port, or the path of a socket; nullptr: it doesn't.
+    const char *gdb;
     bool verbose; // shows the command
     const char *const *extra_arguments;
     uint32_t extra_argument_count;

@@ -27,8 +27,10 @@ static enum option_step option_unknown(struct option_reader *reader, const char 
     for (size_t i = 0; i < reader->option_count && i < OPTION_COUNT_MAX; i++)
         names[name_count++] = reader->options[i].name;
     names[name_count++] = "--help";
-    const char *nearest = nearest_name(argument, names, name_count);
-    snprintf(reader->problem, sizeof reader->problem, "unknown option %.80s%s%s%s", argument,
+    char name[81]; // without a value
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(argument, "="), argument);
+    const char *nearest = nearest_name(name, names, name_count);
+    snprintf(reader->problem, sizeof reader->problem, "unknown option %s%s%s%s", name,
              nearest != nullptr ? "; did you mean " : "", nearest != nullptr ? nearest : "",
              nearest != nullptr ? "?" : "");
     return OPTION_WRONG;

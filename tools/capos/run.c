@@ -38,6 +38,7 @@ void run_help(FILE *file)
           "  capos run --trace --trace-format json examples/c/hello.c\n"
           "  capos run --trace=calls.txt --audit uses.txt examples/c/hello.c\n"
           "  capos run --tty talk\n"
+          "  capos run --gdb examples/c/hello.c      see also `make gdb`\n"
           "  echo text | capos run --env MODE=fast ./my-program --its-own-option\n"
           "\n"
           "Exit status: the program's own; 124 if the time ran out; 125 if capOS itself\n"
@@ -281,15 +282,21 @@ int run_program(struct run_options *options)
         status = trace_files_open(&files, options);
     if (status != 0)
         return status;
-    tree_path(kernel, "build/kernel/kernel.elf");
+    // The kernel of the first link runs where its symbols say: without a list of words to move
+    // it is not moved.
+    tree_path(kernel, options->gdb != nullptr ? "build/kernel/unnamed.elf"
+                                              : "build/kernel/kernel.elf");
     struct machine machine;
     struct machine_config config = {.kernel_path = kernel,
                                     .package_fd = package_fd,
                                     .memory_mib = options->memory_mib,
-                                    .debug = options->debug,
+                                    .gdb = options->gdb,
                                     .verbose = options->verbose,
                                     .extra_arguments = options->qemu_arguments,
                                     .extra_argument_count = options->qemu_argument_count};
+    if (options->gdb != nullptr)
+        say("in gdb: target remote %s%s", *options->gdb == '/' ? "" : "localhost:",
+            options->gdb);
     session_prepare();
     const char *error = machine_start(&config, &machine);
     if (error != nullptr)
@@ -297,7 +304,7 @@ int run_program(struct run_options *options)
     session_run(&session, &machine,
                 &(struct session_options){.timeout_ms = options->timeout_ms,
                                           .verbose = options->verbose,
-                                          .debug = options->debug,
+                                          .gdb = options->gdb,
                                           .tty = options->tty,
                                           .trace = files.wanted ? &files.trace : nullptr});
     status = status_of(&program, &session, options);

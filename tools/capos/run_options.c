@@ -19,7 +19,7 @@ enum {
     TRACE,
     TRACE_FORMAT,
     AUDIT,
-    DEBUG,
+    GDB,
     QEMU_ARGUMENT
 };
 
@@ -35,7 +35,7 @@ const struct option run_option_table[] = {
     [TRACE] = {"--trace", "=FILE", "print each call of the program, on stderr or into FILE"},
     [TRACE_FORMAT] = {"--trace-format", "FORMAT", "text or json, a line per call (text)"},
     [AUDIT] = {"--audit", "FILE", "write which capabilities the program used, and how often"},
-    [DEBUG] = {"--debug", nullptr, "wait for a debugger on port 1234 (see `make gdb`)"},
+    [GDB] = {"--gdb", "=PORT", "wait for gdb on a port (1234) or at /PATH/OF/SOCKET"},
     [QEMU_ARGUMENT] = {"--qemu", "ARG", "pass one more argument to QEMU"},
 };
 const size_t run_option_count = sizeof run_option_table / sizeof *run_option_table;
@@ -72,6 +72,12 @@ static bool read_timeout(const char *text, uint64_t *out_ms)
         return false;
     *out_ms = (uint64_t)(seconds * 1000);
     return true;
+}
+
+static bool is_port(const char *text)
+{
+    return *text >= '1' && *text <= '9' && strspn(text, "0123456789") == strlen(text) &&
+           strlen(text) <= 5 && strtoul(text, nullptr, 10) <= UINT16_MAX;
 }
 
 // Appends to one of the bounded lists.
@@ -131,8 +137,10 @@ static enum option_step apply(struct run_options *options, size_t option, const 
     case VERBOSE:
         options->verbose = true;
         return OPTION_FOUND;
-    case DEBUG:
-        options->debug = true;
+    case GDB:
+        options->gdb = value != nullptr ? value : "1234";
+        if (*options->gdb != '/' && !is_port(options->gdb))
+            return wrong(problem, "--gdb= takes a port or /PATH/OF/SOCKET, not %.80s", value);
         return OPTION_FOUND;
     default:
         return wrong(problem, "unknown option");

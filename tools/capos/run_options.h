@@ -31,7 +31,7 @@ struct run_options {
     const char *audit_file; // who used what; nullptr: not wanted
     bool tty;               // the terminal's keys go to the machine
     bool verbose;
-    bool debug;
+    const char *gdb;  // nullptr: no debugger; else a port, or the path of a socket
     char **arguments; // arguments[0] is PROGRAM as it was typed
     uint32_t argument_count;
 };

@@ -31,7 +31,7 @@ static void options_end_at_the_program(void)
     CHECK(options.environment_count == 1 && strcmp(options.environment[0], "A=1") == 0);
     CHECK_EQ(options.memory_mib, 32);
     CHECK_EQ(options.timeout_ms, 1500);
-    CHECK(options.verbose && !options.debug);
+    CHECK(options.verbose && options.gdb == nullptr);
     CHECK_EQ(options.argument_count, 3);
     CHECK(strcmp(options.arguments[0], "prog") == 0);
 }
@@ -62,6 +62,21 @@ static void a_terminal_takes_its_own_system_unless_another_is_named(void)
     CHECK(options.tty && strcmp(options.system, "mine") == 0);
 }
 
+static void gdb_waits_at_a_port_or_a_socket(void)
+{
+    struct run_options options;
+    CHECK_EQ(read_line("--gdb p", &options), OPTION_END);
+    CHECK(strcmp(options.gdb, "1234") == 0);
+    CHECK_EQ(read_line("--gdb=65535 p", &options), OPTION_END);
+    CHECK(strcmp(options.gdb, "65535") == 0);
+    CHECK_EQ(read_line("--gdb=/tmp/socket p", &options), OPTION_END);
+    CHECK(strcmp(options.gdb, "/tmp/socket") == 0);
+    problem_is("--gdb=65536 p", "--gdb= takes a port or /PATH/OF/SOCKET, not 65536");
+    problem_is("--gdb= p", "--gdb= takes a port");
+    problem_is("--gdb=-1 p", "--gdb= takes a port");
+    problem_is("--gdb=socket p", "--gdb= takes a port");
+}
+
 static void bad_values_name_the_legal_ones(void)
 {
     problem_is("--mem 15 p", "--mem takes whole MiB from 16 to 1048576, not 15");
@@ -74,6 +89,10 @@ static void bad_values_name_the_legal_ones(void)
     problem_is("--env FOO p", "--env takes NAME=VALUE, not FOO");
     problem_is("--env =x p", "--env takes NAME=VALUE");
     problem_is("--gratn timer p", "did you mean --grant?");
+    problem_is("--trcae=/somewhere/else/calls.txt p",
+               "unknown option --trcae; did you mean --trace?");
+    problem_is("--audti p", "did you mean --audit?");
+    problem_is("--gbd p", "did you mean --gdb?");
     problem_is("", "which program?");
     problem_is("--verbose", "which program?");
 }
@@ -99,6 +118,7 @@ int main(void)
     RUN(options_end_at_the_program);
     RUN(the_defaults_are_the_documented_ones);
     RUN(a_terminal_takes_its_own_system_unless_another_is_named);
+    RUN(gdb_waits_at_a_port_or_a_socket);
     RUN(bad_values_name_the_legal_ones);
     RUN(lists_are_bounded);
     RUN(help_is_recognised);

@@ -370,7 +370,7 @@ void session_run(struct session *session, struct machine *machine,
                          .trace = options->trace};
     link_init(&loop.link, &info);
     loop.deadline_ms = options->timeout_ms > 0 ? now_ms() + options->timeout_ms : UINT64_MAX;
-    loop.guest_deadline_ms = options->debug ? UINT64_MAX : now_ms() + HELLO_TIMEOUT_MS;
+    loop.guest_deadline_ms = options->gdb ? UINT64_MAX : now_ms() + HELLO_TIMEOUT_MS;
     outflow_init(&loop.outflows[LINK_OUTPUT], 1);
     outflow_init(&loop.outflows[LINK_ERROR], 2);
     int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

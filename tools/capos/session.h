@@ -38,7 +38,7 @@ void session_prepare(void);
 struct session_options {
     uint64_t timeout_ms; // 0: no limit
     bool verbose;        // shows the log as it comes
-    bool debug;          // lets the machine take as long as a debugger holds it
+    bool gdb;            // lets the machine take as long as a debugger holds it
     bool tty;            // gives the terminal's keys to the machine, if there is one
     struct trace *trace; // takes the records of calls; may be nullptr
 };

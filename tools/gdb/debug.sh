@@ -19,13 +19,19 @@ command -v gdb >/dev/null || {
     exit 1
 }
 
-# The kernel of the first link runs where its symbols say: without a list of words to move it
-# is not moved.  The last -kernel counts.
-build/host/capos run --debug --qemu -kernel --qemu build/kernel/unnamed.elf "$@" </dev/null &
+# A socket of our own: a port may be taken.
+folder=$(mktemp -d)
+build/host/capos run --gdb="$folder/gdb" "$@" </dev/null &
 machine=$!
-trap 'kill "$machine" 2>/dev/null || true; wait "$machine" 2>/dev/null || true' EXIT
+trap 'kill "$machine" 2>/dev/null || true; wait "$machine" 2>/dev/null || true; rm -rf "$folder"' EXIT
+
+# QEMU opens it when it starts; without it the machine is gone.
+while [ ! -S "$folder/gdb" ]; do
+    kill -0 "$machine" 2>/dev/null || exit 1
+    sleep 0.05
+done
 
 # Ctrl-C is for gdb to stop the kernel with, not for this script.
 trap '' INT
-gdb -q -x tools/gdb/capos.gdb -ex 'target remote localhost:1234' ${GDB_SCRIPT:+-batch -x "$GDB_SCRIPT"} \
+gdb -q -x tools/gdb/capos.gdb -ex "target remote $folder/gdb" ${GDB_SCRIPT:+-batch -x "$GDB_SCRIPT"} \
     build/kernel/unnamed.elf
