@@ -16,6 +16,7 @@
 #include <abi/trace.h>
 #include <kernel/cap/table.h>
 #include <kernel/debug/panic.h>
+#include <kernel/ipc/endpoint_state.h>
 #include <kernel/ipc/op.h>
 #include <kernel/ipc/span.h>
 #include <kernel/mm/memory_object.h>
@@ -166,15 +167,37 @@ void call_trace_signal(void)
 
 // ---- Records ------------------------------------------------------------------------
 
-// Captures the beginning of a message and of what travels beside it; nothing if it can't
-// be read.
-static void capture(const struct call_trace *trace, const struct span *span)
+// Captures the beginning of a message and of what travels beside it, from `offset` on;
+// nothing if it can't be read.
+static void capture(const struct call_trace *trace, const struct span *span, uint32_t offset)
 {
-    uint32_t size_bytes = span->size_bytes;
+    uint32_t size_bytes = span->size_bytes - offset;
     if (size_bytes > trace->capture_bytes)
         size_bytes = trace->capture_bytes;
-    if (size_bytes > 0 && span_read(span, 0, scratch.captured, size_bytes) == STATUS_OK)
+    if (size_bytes > 0 && span_read(span, offset, scratch.captured, size_bytes) == STATUS_OK)
         scratch.record.captured_bytes = size_bytes;
+}
+
+// The same for what a submission sends.
+static void capture_sent(struct thread *thread, const struct capos_sqe *sqe)
+{
+    struct span sent;
+    if (sqe->transfer_count <= CAPOS_TRANSFER_COUNT_MAX &&
+        message_span(&sent, thread, sqe) == STATUS_OK)
+        capture(thread->ring.trace, &sent, 0);
+}
+
+// The same for what a completion says arrived, behind `offset`.
+static void capture_arrived(const struct call_trace *trace, const struct span *buffer,
+                            uint32_t offset, const struct capos_cqe *completion)
+{
+    struct span arrived = *buffer;
+    uint64_t size_bytes =
+        offset + ((completion->result_bytes + UINT64_C(7)) & ~UINT64_C(7)) +
+        completion->transfer_count * (uint64_t)sizeof(struct capos_cap_record);
+    if (arrived.size_bytes > size_bytes)
+        arrived.size_bytes = (uint32_t)size_bytes;
+    capture(trace, &arrived, offset);
 }
 
 static void append_name(struct call_trace *trace, const struct capos_trace_record *record,
@@ -206,7 +229,6 @@ void call_trace_start(const struct process *process)
 
 static void append_call(struct thread *thread, const struct capos_sqe *sqe)
 {
-    struct span params;
     scratch.record = (struct capos_trace_record){
         .kind = CAPOS_TRACE_CALL,
         .method = sqe->method,
@@ -216,9 +238,7 @@ static void append_call(struct thread *thread, const struct capos_sqe *sqe)
         .message_bytes = sqe->params_bytes,
         .transfer_count = sqe->transfer_count,
     };
-    if (sqe->transfer_count <= CAPOS_TRANSFER_COUNT_MAX &&
-        message_span(&params, thread, sqe) == STATUS_OK)
-        capture(thread->ring.trace, &params);
+    capture_sent(thread, sqe);
     append(thread->ring.trace);
 }
 
@@ -234,22 +254,56 @@ static void append_release(struct thread *thread, const struct capos_sqe *sqe)
     append(thread->ring.trace);
 }
 
+static void append_operation(struct call_trace *trace, uint64_t id, uint8_t opcode,
+                             capos_cap_id cap)
+{
+    scratch.record = (struct capos_trace_record){
+        .kind = CAPOS_TRACE_OPERATION,
+        .method = opcode,
+        .id = id,
+        .cap = cap,
+    };
+    append(trace);
+}
+
+static bool serves(uint8_t opcode)
+{
+    return opcode == CAPOS_OP_RECV || opcode == CAPOS_OP_RETURN ||
+           opcode == CAPOS_OP_RETURN_RECV;
+}
+
 void call_trace_submit(struct thread *thread, const struct capos_sqe *sqe)
 {
     struct call_trace *trace = thread->ring.trace;
-    trace->current_id = 0;
-    if (sqe->opcode != CAPOS_OP_CALL && sqe->opcode != CAPOS_OP_RELEASE)
-        return;
     trace->current_id = ++trace->id;
     if (sqe->opcode == CAPOS_OP_CALL)
         append_call(thread, sqe);
-    else
+    else if (sqe->opcode == CAPOS_OP_RELEASE)
         append_release(thread, sqe);
+    else if (!serves(sqe->opcode))
+        append_operation(trace, trace->current_id, sqe->opcode, sqe->cap);
 }
 
 uint64_t call_trace_current_slow(const struct call_trace *trace)
 {
     return trace->current_id;
+}
+
+void call_trace_return(struct thread *thread, const struct capos_sqe *sqe, enum status status)
+{
+    struct call_trace *trace = thread->ring.trace;
+    scratch.record = (struct capos_trace_record){
+        .kind = CAPOS_TRACE_RETURNED,
+        .method = sqe->method,
+        .id = sqe->call_id,
+        .result = -(int32_t)status,
+        .message_bytes = sqe->params_bytes,
+        .transfer_count = sqe->transfer_count,
+    };
+    capture_sent(thread, sqe);
+    append(trace);
+    if (status != STATUS_OK || sqe->opcode == CAPOS_OP_RETURN)
+        trace->current_id = 0;
 }
 
 // `result` is the buffer that the completion is about; nullptr if it names none.
@@ -264,15 +318,36 @@ static void append_completion(struct call_trace *trace, uint64_t id,
         .transfer_count = (uint16_t)completion->transfer_count,
         .flags = (uint16_t)completion->flags,
     };
-    if (result != nullptr) {
-        struct span written = *result;
-        uint64_t size_bytes =
-            ((completion->result_bytes + UINT64_C(7)) & ~UINT64_C(7)) +
-            completion->transfer_count * (uint64_t)sizeof(struct capos_cap_record);
-        if (written.size_bytes > size_bytes)
-            written.size_bytes = (uint32_t)size_bytes;
-        capture(trace, &written);
-    }
+    if (result != nullptr)
+        capture_arrived(trace, result, 0, completion);
+    append(trace);
+}
+
+// What serving begins with isn't recorded, so its failure is told with what failed.
+static void append_failure(struct call_trace *trace, uint64_t id, uint8_t opcode,
+                           const struct capos_cqe *completion)
+{
+    append_operation(trace, id, opcode, 0);
+    append_completion(trace, id, completion, nullptr);
+}
+
+// What a RECV brought: a call or a release notice.
+static void append_received(struct call_trace *trace, const struct capos_cqe *completion,
+                            const struct span *buffer)
+{
+    struct capos_recv_header header = {};
+    (void)span_read(buffer, 0, &header, sizeof header); // zeros if it can't be read any more
+    bool notice = (completion->flags & CAPOS_CQE_RELEASED) != 0;
+    scratch.record = (struct capos_trace_record){
+        .kind = notice ? CAPOS_TRACE_RELEASED : CAPOS_TRACE_RECEIVED,
+        .method = (uint16_t)header.method,
+        .id = header.call_id,
+        .interface_id = header.interface_id,
+        .cap = header.word,
+        .message_bytes = completion->result_bytes,
+        .transfer_count = (uint16_t)completion->transfer_count,
+    };
+    capture_arrived(trace, buffer, sizeof header, completion);
     append(trace);
 }
 
@@ -283,13 +358,24 @@ void call_trace_finish(struct thread *thread, const struct capos_sqe *sqe,
     struct span result;
     if (trace->current_id == 0)
         return;
-    bool named = completion->result_bytes > 0 &&
-                 span_init(&result, thread, sqe->result, sqe->result_bytes_max,
+    bool named = span_init(&result, thread, sqe->result, sqe->result_bytes_max,
                            (sqe->flags & CAPOS_SQE_RESULT_IN_RING) != 0) == STATUS_OK;
-    append_completion(trace, trace->current_id, completion, named ? &result : nullptr);
+    if (!serves(sqe->opcode))
+        append_completion(trace, trace->current_id, completion,
+                          named && completion->result_bytes > 0 ? &result : nullptr);
+    else if (completion->result < 0)
+        append_failure(trace, trace->current_id, sqe->opcode, completion);
+    else
+        append_received(trace, completion, &result);
 }
 
 void call_trace_finish_op(struct op *op, const struct capos_cqe *completion)
 {
-    append_completion(op->thread->ring.trace, op->trace_id, completion, &op->result);
+    struct call_trace *trace = op->thread->ring.trace;
+    if (op->object->type != &endpoint_type)
+        append_completion(trace, op->trace_id, completion, &op->result);
+    else if (completion->result < 0)
+        append_failure(trace, op->trace_id, CAPOS_OP_RECV, completion);
+    else
+        append_received(trace, completion, &op->result);
 }

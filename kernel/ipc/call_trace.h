@@ -3,13 +3,14 @@
 // abi/trace.h describes the memory.
 //
 // A process that isn't traced pays one comparison per submission.  A traced one takes the
-// long way of IPC, and whoever answers it too, so that there are three places which record:
-// submit(), submit_finish() and op_finish().
+// long way of IPC, and whoever calls or answers it too, so that there are four places which
+// record: submit(), submit_finish(), op_finish() and the answers of submit.c.
 #pragma once
 
 #include <stdint.h>
 
 #include <abi/ring.h>
+#include <gen/status.h>
 #include <kernel/ipc/ring.h>
 
 struct budget;
@@ -31,11 +32,15 @@ void call_trace_destroy(struct call_trace *trace, struct budget *budget);
 // Records the process's name and its CapSet.
 void call_trace_start(const struct process *process);
 
-// Records a submission of a traced thread if it is a call or a release, and makes it the one
-// that is under way.
+// Makes a submission of a traced thread the one that is under way, and records it unless it
+// serves: that is recorded when it is done.
 void call_trace_submit(struct thread *thread, const struct capos_sqe *sqe);
 
-// Records that the submission under way is complete.
+// Records the answer to a received call; `status` says whether it went.  If it didn't, the
+// submission under way has no other completion.
+void call_trace_return(struct thread *thread, const struct capos_sqe *sqe, enum status status);
+
+// Records that the submission under way is complete, of a RECV what was received.
 void call_trace_finish(struct thread *thread, const struct capos_sqe *sqe,
                        const struct capos_cqe *completion);
 

@@ -10,7 +10,7 @@
 //  2. Both messages and both result buffers lie in the rings: no copy can fail.
 //  3. No capability travels, no exception.
 //  4. The partner waits, and this completion ends its wait: it can run at once.
-//  5. Neither the thread nor the caller that it answers is traced.
+//  5. Neither the thread nor its partner is traced.
 //  6. A server that answers finds neither a queued call nor a notice: it will wait; and the
 //     answered call isn't the last hold of its object, which would raise a notice.
 //
@@ -78,7 +78,7 @@ static bool handover_to_server(struct thread *thread, const struct capos_sqe *sq
     struct thread *server = receive->thread;
     uint64_t params = sqe->params, result = sqe->result;
     uint32_t params_bytes = sqe->params_bytes, result_bytes_max = sqe->result_bytes_max;
-    if (!receive->result.in_ring || !waits_for_one(server) ||
+    if (!receive->result.in_ring || receive->trace_id != 0 || !waits_for_one(server) ||
         !message_in_ring(params, params_bytes) || !message_in_ring(result, result_bytes_max) ||
         sizeof(struct capos_recv_header) + params_bytes > receive->result.size_bytes)
         return false;

@@ -80,19 +80,28 @@ static enum status submit_receive(struct thread *thread, const struct capos_sqe 
     return status == STATUS_OK ? endpoint_receive(thread, sqe, object) : status;
 }
 
+// The first half of RETURN_RECV, and all of RETURN.
+static enum status answer(struct thread *thread, const struct capos_sqe *sqe,
+                          struct object **out_endpoint)
+{
+    enum status status = endpoint_lookup(thread, sqe->cap, out_endpoint);
+    if (status == STATUS_OK)
+        status = endpoint_return(thread, sqe, *out_endpoint);
+    if (thread->ring.trace != nullptr)
+        call_trace_return(thread, sqe, status);
+    return status;
+}
+
 static enum status submit_return(struct thread *thread, const struct capos_sqe *sqe)
 {
     struct object *object;
-    enum status status = endpoint_lookup(thread, sqe->cap, &object);
-    return status == STATUS_OK ? endpoint_return(thread, sqe, object) : status;
+    return answer(thread, sqe, &object);
 }
 
 static enum status submit_return_receive(struct thread *thread, const struct capos_sqe *sqe)
 {
     struct object *object;
-    enum status status = endpoint_lookup(thread, sqe->cap, &object);
-    if (status == STATUS_OK)
-        status = endpoint_return(thread, sqe, object);
+    enum status status = answer(thread, sqe, &object);
     return status == STATUS_OK ? endpoint_receive(thread, sqe, object) : status;
 }
 

@@ -345,6 +345,7 @@ enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
     if (op == nullptr)
         return STATUS_OVERLOADED;
     op->result = buffer;
+    op->trace_id = call_trace_current(&thread->ring);
     list_push_back(&endpoint->receivers, &op->queue_link);
     return STATUS_PENDING;
 }

@@ -279,9 +279,12 @@ CORE_TEST(a_call_that_is_cancelled_has_its_completion)
     CHECK_EQ(header()->write_bytes, consumed);
     actor_push_simple(child, 2, CAPOS_OP_CANCEL, 0, 1);
     CHECK(actor_enter(child, 0, 0) >= 1);
+    struct capos_trace_record cancel = next_of(CAPOS_TRACE_OPERATION);
+    CHECK_EQ(cancel.method, CAPOS_OP_CANCEL);
     struct capos_trace_record done = next_of(CAPOS_TRACE_COMPLETE);
     CHECK_EQ(done.id, id);
     CHECK_STATUS(done.result, STATUS_CANCELLED);
+    CHECK_EQ(next_of(CAPOS_TRACE_COMPLETE).id, cancel.id);
     CHECK_EQ(header()->write_bytes, consumed);
     (void)take(child);
     (void)take(child);
@@ -325,6 +328,156 @@ CORE_TEST(a_call_on_a_server_is_recorded_with_the_answer)
     CHECK_EQ(done.record.result, 0);
     CHECK_EQ(done.captured[0], 42);
     CHECK_EQ(take(child).result, 0);
+}
+
+// ---- A traced server ----------------------------------------------------------------
+
+static capos_cap_id served, client_cap;
+static struct object *minted_object;
+
+// A traced child that holds an Endpoint; the parent holds an object of it, minted with 7.
+static void make_server(void)
+{
+    make_parent();
+    struct object *endpoint = endpoint_create(parent->budget, 4);
+    capos_cap_id own = actor_give_own(parent, endpoint, CAPOS_HOLD_COPY);
+    struct actor_call mint = call_of(own, INTERFACE_ENDPOINT, ENDPOINT_METHOD_MINT);
+    WITH(&mint, endpoint_mint_params, .interface_id = ID_ECHO, .word = 7);
+    struct capos_cqe cqe = actor_call(parent, &mint);
+    client_cap = actor_result_cap(parent, 0, &cqe, 0);
+    minted_object = actor_object(parent, client_cap);
+    CHECK_EQ(attach(buffer, 4, 64).result, 0);
+    grant("endpoint", endpoint);
+    start_child();
+    skip_start();
+    served = clock_cap; // the child's only grant
+    CHECK_EQ(actor_release(parent, own), 0);
+}
+
+static const alignas(8) uint64_t question = 41;
+static const alignas(8) uint64_t answer = 42;
+
+static void ask(void)
+{
+    actor_submit_call(parent, 3,
+                      &(struct actor_call){.cap = client_cap,
+                                           .interface_id = ID_ECHO,
+                                           .method = 5,
+                                           .params = &question,
+                                           .params_bytes = 8});
+}
+
+static void check_received(struct consumed_record received)
+{
+    CHECK_EQ(received.record.kind, CAPOS_TRACE_RECEIVED);
+    CHECK_EQ(received.record.cap, 7);
+    CHECK_EQ(received.record.interface_id, ID_ECHO);
+    CHECK_EQ(received.record.method, 5);
+    CHECK_EQ(received.record.message_bytes, 8);
+    CHECK_EQ(received.record.captured_bytes, 8);
+    CHECK_EQ(received.captured[0], 41);
+}
+
+CORE_TEST(a_server_is_recorded_with_what_it_receives_and_answers)
+{
+    make_server();
+    actor_submit_receive(child, 1, served); // waits; the call comes to it
+    CHECK_EQ(header()->write_bytes, consumed);
+    ask();
+    struct consumed_record received = next();
+    check_received(received);
+    CHECK_EQ(take(child).result, 0);
+    struct actor_call reply = {.cap = served,
+                               .interface_id = received.record.id,
+                               .params = &answer,
+                               .params_bytes = 8};
+    CHECK_EQ(actor_return(child, &reply), 0);
+    CHECK_EQ(take(parent).result, 0);
+    struct consumed_record returned = next();
+    CHECK_EQ(returned.record.kind, CAPOS_TRACE_RETURNED);
+    CHECK_EQ(returned.record.id, received.record.id);
+    CHECK_EQ(returned.record.result, 0);
+    CHECK_EQ(returned.record.method, 0);
+    CHECK_EQ(returned.captured[0], 42);
+    ask(); // waits for a receive
+    CHECK_EQ(header()->write_bytes, consumed);
+    actor_submit_receive(child, 1, served);
+    CHECK_EQ(take(child).result, 0);
+    received = next();
+    check_received(received);
+    reply.interface_id = received.record.id;
+    CHECK_EQ(actor_return(child, &reply), 0);
+    CHECK_EQ(next_of(CAPOS_TRACE_RETURNED).id, received.record.id);
+    CHECK_EQ(header()->write_bytes, consumed);
+}
+
+// The messages lie in the rings, one submission each: untraced, that is the short way.
+CORE_TEST(a_server_is_recorded_where_the_short_way_would_serve)
+{
+    make_server();
+    actor_push(child, &(struct capos_sqe){.opcode = CAPOS_OP_RECV,
+                                          .flags = CAPOS_SQE_RESULT_IN_RING,
+                                          .cap = served,
+                                          .result = CAPOS_RING_MESSAGE_OFFSET,
+                                          .result_bytes_max = 256});
+    CHECK_EQ(actor_enter(child, 1, CAPOS_FOREVER), ACTOR_BLOCKED);
+    actor_push(parent,
+               &(struct capos_sqe){.opcode = CAPOS_OP_CALL,
+                                   .flags = CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_RESULT_IN_RING,
+                                   .method = 5,
+                                   .cap = client_cap,
+                                   .interface_id = ID_ECHO,
+                                   .params = CAPOS_RING_MESSAGE_OFFSET,
+                                   .result = CAPOS_RING_MESSAGE_OFFSET + 256,
+                                   .result_bytes_max = 256});
+    (void)actor_enter(parent, 1, CAPOS_FOREVER);
+    CHECK_EQ(next_of(CAPOS_TRACE_RECEIVED).cap, 7);
+    CHECK_EQ(take(child).result, 0);
+}
+
+CORE_TEST(an_answer_that_does_not_go_is_recorded_as_such)
+{
+    make_server();
+    struct actor_call reply = {.cap = served, .interface_id = 1234};
+    CHECK_STATUS(actor_return(child, &reply), STATUS_NOT_FOUND);
+    CHECK_STATUS(next_of(CAPOS_TRACE_RETURNED).result, STATUS_NOT_FOUND);
+    CHECK_EQ(header()->write_bytes, consumed);
+}
+
+CORE_TEST(a_release_notice_is_recorded_with_the_word)
+{
+    make_server();
+    actor_submit_receive(child, 1, served);
+    CHECK_EQ(actor_release(parent, client_cap), 0);
+    struct capos_trace_record released = next_of(CAPOS_TRACE_RELEASED);
+    CHECK_EQ(released.cap, 7);
+    CHECK_EQ(released.interface_id, ID_ECHO);
+    CHECK_EQ(take(child).flags, CAPOS_CQE_RELEASED);
+}
+
+CORE_TEST(a_refused_receive_is_recorded_as_an_operation)
+{
+    make_server();
+    actor_push_receive(child, 1, 99); // no such capability
+    CHECK_EQ(actor_enter(child, 1, CAPOS_FOREVER), 1);
+    struct capos_trace_record operation = next_of(CAPOS_TRACE_OPERATION);
+    CHECK_EQ(operation.method, CAPOS_OP_RECV);
+    CHECK_STATUS(next_of(CAPOS_TRACE_COMPLETE).result, STATUS_BAD_CAPABILITY);
+    CHECK_STATUS(take(child).result, STATUS_BAD_CAPABILITY);
+}
+
+CORE_TEST(an_opcode_that_the_kernel_does_not_know_is_recorded_by_its_number)
+{
+    make_child(0);
+    skip_start();
+    actor_push(child, &(struct capos_sqe){.opcode = 200, .cap = 5});
+    CHECK_EQ(actor_enter(child, 1, CAPOS_FOREVER), 1);
+    struct capos_trace_record operation = next_of(CAPOS_TRACE_OPERATION);
+    CHECK_EQ(operation.method, 200);
+    struct capos_trace_record done = next_of(CAPOS_TRACE_COMPLETE);
+    CHECK_EQ(done.id, operation.id);
+    CHECK_STATUS(done.result, STATUS_BAD_OPCODE);
+    CHECK_STATUS(take(child).result, STATUS_BAD_OPCODE);
 }
 
 // ---- The consumer -------------------------------------------------------------------
@@ -484,6 +637,12 @@ int main(void)
     RUN(a_message_that_cannot_be_read_is_recorded_without_its_bytes);
     RUN(a_call_that_is_cancelled_has_its_completion);
     RUN(a_call_on_a_server_is_recorded_with_the_answer);
+    RUN(a_server_is_recorded_with_what_it_receives_and_answers);
+    RUN(a_server_is_recorded_where_the_short_way_would_serve);
+    RUN(an_answer_that_does_not_go_is_recorded_as_such);
+    RUN(a_release_notice_is_recorded_with_the_word);
+    RUN(a_refused_receive_is_recorded_as_an_operation);
+    RUN(an_opcode_that_the_kernel_does_not_know_is_recorded_by_its_number);
     RUN(the_parent_is_told_once_until_it_has_consumed_all);
     RUN(a_full_ring_drops_and_counts_and_the_program_goes_on);
     RUN(a_consumer_that_lies_loses_its_own_records_only);

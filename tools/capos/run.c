@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Owns `capos run`: from the options to the boot package, the machine, and the status.
 // Tested by tests/cli, booted.
-#include <gen/wire/host_control.h>
 #include <errno.h>
+#include <gen/descriptor.h>
+#include <gen/wire/host_control.h>
+#include <lib/tracer.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,7 +19,6 @@
 #include "say.h"
 #include "session.h"
 #include "symbols.h"
-#include "trace.h"
 
 void run_help(FILE *file)
 {
@@ -225,12 +226,30 @@ static int status_of(const struct program *program, const struct session *sessio
 
 // ---- Trace and audit ---------------------------------------------------------------
 
+constexpr uint32_t TRACE_CALLS_MAX = 256; // in flight: of a process with four busy threads
+
 struct trace_files {
-    struct trace trace;
+    struct tracer tracer;
+    struct tracer_call calls[TRACE_CALLS_MAX];
+    struct descriptor schema; // the one that this command was built with
     bool wanted;
     FILE *lines; // nullptr, or where the trace goes
     FILE *audit; // nullptr, or where the audit goes
 };
+
+static void write_file(void *context, const char *text, size_t size_bytes)
+{
+    fwrite(text, 1, size_bytes, context);
+}
+
+// Lines are shown piece by piece: a flush for each would cost more than its decoding.
+static void take_trace(void *context, const uint8_t *data, size_t size_bytes)
+{
+    struct trace_files *files = context;
+    tracer_receive(&files->tracer, data, size_bytes);
+    if (files->lines != nullptr)
+        fflush(files->lines);
+}
 
 // Opens both files before anything is booted.
 static int trace_files_open(struct trace_files *files, const struct run_options *options)
@@ -245,7 +264,12 @@ static int trace_files_open(struct trace_files *files, const struct run_options 
         files->audit = fopen(options->audit_file, "we");
     if (options->audit_file != nullptr && files->audit == nullptr)
         return fail(EXIT_CAPOS_FAILED, "%s: %s", options->audit_file, strerror(errno));
-    trace_init(&files->trace, files->lines, options->trace_json);
+    if (descriptor_open(descriptor_blob, DESCRIPTOR_BLOB_BYTES, &files->schema) != STATUS_OK)
+        return fail(EXIT_CAPOS_FAILED, "its schema is damaged");
+    struct value_sink lines = {.write = files->lines != nullptr ? write_file : nullptr,
+                               .context = files->lines};
+    tracer_init(&files->tracer, &files->schema, files->calls, TRACE_CALLS_MAX, lines,
+                options->trace_json);
     return 0;
 }
 
@@ -253,9 +277,13 @@ static void trace_files_close(struct trace_files *files, const struct session *s
 {
     if (!files->wanted)
         return;
-    trace_end(&files->trace, session->end == SESSION_FINISHED ? &session->finish : nullptr);
+    bool known = session->end == SESSION_FINISHED;
+    tracer_end(&files->tracer,
+               known ? (enum end_kind)session->finish.end_kind : END_KIND_RUNNING,
+               session->finish.exit_code);
     if (files->audit != nullptr) {
-        trace_write_audit(&files->trace, files->audit);
+        tracer_write_audit(&files->tracer,
+                           &(struct value_sink){.write = write_file, .context = files->audit});
         fclose(files->audit);
     }
     if (files->lines != nullptr && files->lines != stderr)
@@ -284,8 +312,8 @@ int run_program(struct run_options *options)
         return status;
     // The kernel of the first link runs where its symbols say: without a list of words to move
     // it is not moved.
-    tree_path(kernel, options->gdb != nullptr ? "build/kernel/unnamed.elf"
-                                              : "build/kernel/kernel.elf");
+    tree_path(kernel,
+              options->gdb != nullptr ? "build/kernel/unnamed.elf" : "build/kernel/kernel.elf");
     struct machine machine;
     struct machine_config config = {.kernel_path = kernel,
                                     .package_fd = package_fd,
@@ -295,8 +323,8 @@ int run_program(struct run_options *options)
                                     .extra_arguments = options->qemu_arguments,
                                     .extra_argument_count = options->qemu_argument_count};
     if (options->gdb != nullptr)
-        say("in gdb: target remote %s%s", *options->gdb == '/' ? "" : "localhost:",
-            options->gdb);
+        say("in gdb: target remote %s%s",
+            *options->gdb == '/' ? "" : "localhost:", options->gdb);
     session_prepare();
     const char *error = machine_start(&config, &machine);
     if (error != nullptr)
@@ -304,9 +332,10 @@ int run_program(struct run_options *options)
     session_run(&session, &machine,
                 &(struct session_options){.timeout_ms = options->timeout_ms,
                                           .verbose = options->verbose,
-                                          .gdb = options->gdb,
+                                          .gdb = options->gdb != nullptr,
                                           .tty = options->tty,
-                                          .trace = files.wanted ? &files.trace : nullptr});
+                                          .on_trace = files.wanted ? take_trace : nullptr,
+                                          .trace_context = &files});
     status = status_of(&program, &session, options);
     trace_files_close(&files, &session);
     return status;

@@ -45,7 +45,8 @@ struct loop {
     struct session *session;
     struct machine *machine;
     struct link link;
-    struct trace *trace; // nullptr: none was asked for
+    void (*on_trace)(void *context, const uint8_t *data, size_t size_bytes); // or nullptr
+    void *trace_context;
     struct outflow outflows[LINK_STREAM_COUNT];
     struct pollfd slots[SLOT_COUNT];
     uint64_t deadline_ms;       // of the run; UINT64_MAX: none
@@ -190,8 +191,8 @@ static void take_event(struct loop *loop, const struct link_event *event)
         outflow_put(&loop->outflows[event->stream], event->data, event->data_bytes);
         break;
     case LINK_TRACE:
-        if (loop->trace != nullptr)
-            trace_receive(loop->trace, event->data, event->data_bytes);
+        if (loop->on_trace != nullptr)
+            loop->on_trace(loop->trace_context, event->data, event->data_bytes);
         break;
     case LINK_FINISH:
         session->finish = event->finish;
@@ -367,7 +368,8 @@ void session_run(struct session *session, struct machine *machine,
     loop = (struct loop){.session = session,
                          .machine = machine,
                          .verbose = options->verbose,
-                         .trace = options->trace};
+                         .on_trace = options->on_trace,
+                         .trace_context = options->trace_context};
     link_init(&loop.link, &info);
     loop.deadline_ms = options->timeout_ms > 0 ? now_ms() + options->timeout_ms : UINT64_MAX;
     loop.guest_deadline_ms = options->gdb ? UINT64_MAX : now_ms() + HELLO_TIMEOUT_MS;

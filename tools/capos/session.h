@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "machine.h"
-#include "trace.h"
 
 enum session_end {
     SESSION_FINISHED, // finish
@@ -40,7 +39,9 @@ struct session_options {
     bool verbose;        // shows the log as it comes
     bool gdb;            // lets the machine take as long as a debugger holds it
     bool tty;            // gives the terminal's keys to the machine, if there is one
-    struct trace *trace; // takes the records of calls; may be nullptr
+    // Takes the records of calls as they come; may be nullptr.
+    void (*on_trace)(void *context, const uint8_t *data, size_t size_bytes);
+    void *trace_context;
 };
 
 // Carries stdin, stdout and stderr until the program, the machine, the time or a signal ends

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The trace of a process: what the kernel writes of each of its calls into a MemoryObject
-// that the process's parent gave to ProcessBuilder.trace.
+// The trace of a process: what the kernel writes of each call that it makes or serves, and of
+// every other submission but NOP, into a MemoryObject that the process's parent gave to
+// ProcessBuilder.trace.
 //
 // The object begins with this header, alone in its first page; the rest is a ring of bytes
 // with records.  The kernel appends behind `write_bytes`, the parent consumes up to it and
@@ -16,7 +17,7 @@
 //     been consumed.  A consumer therefore consumes until nothing is left, stores
 //     `read_bytes`, looks at `write_bytes` again, and waits only if they are equal.
 //  4. A record holds bytes of the traced process only, copied from where its own submission
-//     named them.
+//     named them: of a call that it serves, what arrived in its buffer.
 #pragma once
 
 #include <stddef.h>
@@ -49,6 +50,15 @@ enum capos_trace_kind {
     CAPOS_TRACE_RELEASE = 4,  // id, interface_id, cap
     CAPOS_TRACE_COMPLETE = 5, // id of the call or release, result, flags, captured: results
     CAPOS_TRACE_LOST = 6,     // id = dropped_count so far
+    // Of a server.  A call is received once and returned at most once, under the same id.
+    CAPOS_TRACE_RECEIVED = 7, // id = the call id, interface_id, method, cap = the word of the
+                              // object, captured: params, capability records
+    CAPOS_TRACE_RETURNED = 8, // id = the call id, method = the status of an exception or 0,
+                              // result = of the RETURN itself, captured: results, transfers
+    CAPOS_TRACE_RELEASED = 9, // a release notice: interface_id, cap = the word of the object
+    // Any other submission, and a RECV or RETURN that was refused; CAPOS_TRACE_COMPLETE
+    // follows.
+    CAPOS_TRACE_OPERATION = 10, // id, method = enum capos_opcode, cap
 };
 
 // Followed by `captured_bytes` bytes, and zeros up to `size_bytes`.
@@ -57,9 +67,9 @@ struct capos_trace_record {
     uint16_t kind;           // enum capos_trace_kind
     uint16_t method;         // ordinal
     uint64_t time_ns;        // as Timer.now
-    uint64_t id;             // of a call: 1, 2, 3 in order of submission
+    uint64_t id;             // of a submission: grows with each
     uint64_t interface_id;   // the one that the call names; of a release, the slot's
-    uint64_t cap;            // capos_cap_id
+    uint64_t cap;            // capos_cap_id, unless the kind says otherwise
     int32_t result;          // as in struct capos_cqe
     uint32_t message_bytes;  // of the whole message
     uint16_t transfer_count; // struct capos_transfer or capos_cap_record behind it

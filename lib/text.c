@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Owns text of bounded length.  What comes from a guest is quoted here: no control
-// character of its reaches a terminal.  Tested by trace_test.c.
-#include "text.h"
+// character of its reaches a terminal.  Tested by lib/tracer_test.c.
+#include <lib/text.h>
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include <lib/fmt.h>
+#include <lib/string.h>
 
 void text_add(struct text *text, const char *bytes, size_t count)
 {
@@ -24,9 +23,9 @@ void text_addf(struct text *text, const char *format, ...)
     char piece[256];
     va_list arguments;
     va_start(arguments, format);
-    int count = vsnprintf(piece, sizeof piece, format, arguments);
+    size_t count = fmt_vformat(piece, sizeof piece, format, arguments);
     va_end(arguments);
-    text_add(text, piece, count < (int)sizeof piece ? (size_t)count : sizeof piece - 1);
+    text_add(text, piece, count < sizeof piece ? count : sizeof piece - 1);
 }
 
 void text_add_quoted(struct text *text, const void *bytes, size_t count, bool data)

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Owns the decoding and printing of recorded messages.  A message of which only the
 // beginning was recorded is read with zeros in place of the rest, and of a long value only
-// what was recorded is shown.  Tested by trace_test.c.
-#include "trace_message.h"
+// what was recorded is shown.  Tested by lib/tracer_test.c.
+#include <lib/tracer_message.h>
 
 #include <abi/ring.h>
 #include <abi/trace.h>
-#include <assert.h>
-#include <gen/descriptor.h>
+#include <lib/string.h>
 #include <lib/value.h>
-#include <string.h>
 
 constexpr uint32_t DATA_SHOWN_MAX = 64;
 constexpr uint32_t ITEMS_MAX = 256;
@@ -17,21 +15,10 @@ constexpr uint32_t ITEMS_MAX = 256;
 static struct value_item items[ITEMS_MAX];
 static alignas(8) uint8_t whole[CAPOS_MESSAGE_BYTES_MAX];
 
-const struct descriptor *trace_schema(void)
-{
-    static struct descriptor schema;
-    if (schema.bytes == nullptr) {
-        enum status status = descriptor_open(descriptor_blob, DESCRIPTOR_BLOB_BYTES, &schema);
-        assert(status == STATUS_OK);
-        (void)status;
-    }
-    return &schema;
-}
-
 // ---- Reading -----------------------------------------------------------------------
 
 // The capabilities behind the message, as far as they were recorded.
-static uint32_t read_capabilities(const struct trace_message *message,
+static uint32_t read_capabilities(const struct tracer_message *message,
                                   struct value_capability *out_capabilities)
 {
     uint32_t start = (message->message_bytes + 7u) & ~7u;
@@ -46,18 +33,18 @@ static uint32_t read_capabilities(const struct trace_message *message,
             memcpy(&record, message->captured + at, sizeof record);
         // Both kinds begin with the id; only the record says an interface.
         out_capabilities[i] = (struct value_capability){
-            .number = record.cap, .interface_id = message->results ? record.interface_id : 0};
+            .number = record.cap, .interface_id = message->arrived ? record.interface_id : 0};
     }
     return count;
 }
 
-static bool is_whole(const struct trace_message *message)
+static bool is_whole(const struct tracer_message *message)
 {
     return message->captured_bytes >= message->message_bytes;
 }
 
-static bool read_message(const struct trace_message *message, uint32_t of,
-                         struct value *out_value)
+static bool read_message(const struct descriptor *schema, const struct tracer_message *message,
+                         uint32_t of, struct value *out_value)
 {
     struct value_capability capabilities[CAPOS_TRANSFER_COUNT_MAX];
     struct value_arena arena = {.items = items, .count_max = ITEMS_MAX};
@@ -69,14 +56,14 @@ static bool read_message(const struct trace_message *message, uint32_t of,
         memcpy(whole, message->captured, recorded);
     memset(whole + recorded, 0, message->message_bytes - recorded);
     uint32_t count = read_capabilities(message, capabilities);
-    return value_read(trace_schema(), of, whole, message->message_bytes, capabilities, count,
-                      &arena, out_value) == STATUS_OK;
+    return value_read(schema, of, whole, message->message_bytes, capabilities, count, &arena,
+                      out_value) == STATUS_OK;
 }
 
 // ---- Text --------------------------------------------------------------------------
 
 struct printer {
-    const struct trace_names *names;
+    const struct tracer_names *names;
     struct text *text;
     const uint8_t *recorded_end; // in `whole`
 };
@@ -155,13 +142,13 @@ static void print_items(const struct printer *printer, const struct value *value
     }
 }
 
-void trace_message_text(const struct trace_message *message, uint32_t of,
-                        const struct trace_names *names, struct text *text)
+void tracer_message_text(const struct descriptor *schema, const struct tracer_message *message,
+                         uint32_t of, const struct tracer_names *names, struct text *text)
 {
     struct value value;
     uint32_t recorded = is_whole(message) ? message->message_bytes : message->captured_bytes;
     struct printer printer = {names, text, whole + recorded};
-    if (read_message(message, of, &value))
+    if (read_message(schema, message, of, &value))
         print_items(&printer, &value);
     else
         text_addf(text, "%u bytes", message->message_bytes);
@@ -174,12 +161,13 @@ static void sink_write(void *context, const char *bytes, size_t count)
     text_add(context, bytes, count);
 }
 
-void trace_message_json(const struct trace_message *message, uint32_t of, struct text *text)
+void tracer_message_json(const struct descriptor *schema, const struct tracer_message *message,
+                         uint32_t of, struct text *text)
 {
     struct value value;
     struct value_sink sink = {.write = sink_write, .context = text};
-    if (is_whole(message) && read_message(message, of, &value))
-        value_print_json(&sink, trace_schema(), &value);
+    if (is_whole(message) && read_message(schema, message, of, &value))
+        value_print_json(&sink, schema, &value);
     else
         text_addf(text, "null");
 }
