@@ -9,24 +9,43 @@
 // bytes, so that a short run already sees long programs.  After each input everything is
 // torn down and every frame, charge and process must be back.
 #include <kernel/arch/host/harness.h>
+#include <kernel/arch/host/invariants.h>
 
+#include <gen/descriptor.h>
 #include <gen/interfaces.h>
 #include <gen/wire/endpoint.h>
+#include <gen/wire/interrupt.h>
+#include <gen/wire/memory_budget.h>
+#include <gen/wire/memory_object.h>
+#include <gen/wire/process.h>
 #include <kernel/object/objects.h>
 #include <kernel/sched/cpu.h>
 #include <kernel/upcall.h>
+#include <lib/descriptor.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// What a fuzzer learns from is the core, not this file.
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 constexpr unsigned ACTORS = 3;
-constexpr unsigned STEPS_MAX = 400; // of which at most
+constexpr uint64_t CHILD_MEMORY = 0x10000000; // of the child that is there at the start
+constexpr unsigned STEPS_MAX = 400;           // of which at most
 constexpr unsigned STEPS_BEHIND_INPUT = 100;
 
 static struct actor *actors[ACTORS];
+
+static void require(bool condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "fuzz_sqe: %s\n", what);
+    abort();
+}
 
 // ---- The input ----------------------------------------------------------------------
 
@@ -50,6 +69,16 @@ static uint64_t next_word(void)
     for (unsigned i = 0; i < 8; i++)
         word |= (uint64_t)next_byte() << (8 * i);
     return word;
+}
+
+// A number that some method returned: the address of a mapping, a size.
+static uint64_t told_number(const struct actor *actor)
+{
+    uint64_t words[4] = {}; // a message: the root pointer, then the results
+    unsigned slot = next_byte() % ACTOR_SLOTS;
+    enum status status = space_copy_in(&actor->process->space, words,
+                                       actor_result_address(actor, slot), sizeof words);
+    return status == STATUS_OK ? words[1 + next_byte() % 3] : 0;
 }
 
 // A number of the kind that methods take.
@@ -97,7 +126,9 @@ static uint64_t next_number(const struct actor *actor)
         return actor->memory + next_byte() * UINT64_C(16);
     if (choice < 144)
         return next_word();
-    return choice - 144u;
+    if (choice < 200)
+        return told_number(actor);
+    return choice - 200u;
 }
 
 // An id of the actor's table: usually that of a live slot.
@@ -113,68 +144,56 @@ static capos_cap_id next_cap(const struct actor *actor)
 
 // ---- Methods ------------------------------------------------------------------------
 
-// A method as it is rightly called: the size of its params struct, and its pointers: c for
-// a capability of an interface (0: any), t for a text.
-struct recipe {
+// Methods as they are rightly called, from the schema: all of the kernel's interfaces, and a
+// few of objects that the actors mint themselves.
+struct method {
     uint64_t interface_id;
-    uint16_t method;
-    uint8_t data_words;
-    const char *pointers;
-    uint64_t capability_interface_id;
+    uint16_t ordinal;
+    struct descriptor_struct params; // data_words, fields
 };
 
-static const struct recipe recipes[] = {
-    {INTERFACE_STDIO, 1, 2, "", 0},
-    {INTERFACE_STDIO, 1, 2, "cc", 0},
-    {INTERFACE_STDIO, 0, 0, "c", INTERFACE_STDIO},
-    {INTERFACE_STDIO, 0, 0, "c", INTERFACE_ENDPOINT},
-    {INTERFACE_STDIO, 0, 0, "c", INTERFACE_PROCESS_BUILDER},
-    {INTERFACE_ENDPOINT, ENDPOINT_METHOD_MINT, 2, "", 0},
-    {INTERFACE_ENDPOINT, ENDPOINT_METHOD_REVOKE, 0, "c", INTERFACE_STDIO},
-    {INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_SIGNAL, 1, "", 0},
-    {INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_WAIT, 1, "", 0},
-    {INTERFACE_TIMER, TIMER_METHOD_NOW, 0, "", 0},
-    {INTERFACE_TIMER, TIMER_METHOD_SLEEP, 1, "", 0},
-    {INTERFACE_TIMER, TIMER_METHOD_SLEEP_UNTIL, 1, "", 0},
-    {INTERFACE_ENTROPY_SOURCE, ENTROPY_SOURCE_METHOD_FILL, 1, "", 0},
-    {INTERFACE_CONSOLE, CONSOLE_METHOD_WRITE, 0, "t", 0},
-    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_INFO, 0, "", 0},
-    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_SPLIT, 1, "", 0},
-    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_MEMORY_OBJECT, 1, "", 0},
-    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_ENDPOINT, 1, "", 0},
-    {INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_NOTIFICATION, 0, "", 0},
-    {INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_INFO, 0, "", 0},
-    {INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_VIEW, 3, "", 0},
-    {INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_READ, 2, "", 0},
-    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_RESERVE, 3, "", 0},
-    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_COMMIT, 3, "", 0},
-    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_DECOMMIT, 2, "", 0},
-    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_PROTECT, 3, "", 0},
-    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_MAP, 4, "c", INTERFACE_MEMORY_OBJECT},
-    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_UNMAP, 2, "", 0},
-    {INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_INFO, 0, "", 0},
-    {INTERFACE_PROCESS_SPAWNER, PROCESS_SPAWNER_METHOD_CREATE, 0, "tc",
-     INTERFACE_MEMORY_BUDGET},
-    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_MAP, 4, "c", INTERFACE_MEMORY_OBJECT},
-    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_COMMIT, 3, "", 0},
-    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_GRANT, 0, "tc", 0},
-    {INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_START, 3, "", 0},
-    {INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_WAIT, 0, "", 0},
-    {INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_KILL, 0, "", 0},
-    {INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_INFO, 0, "", 0},
-    {INTERFACE_INTERRUPT_CONTROLLER, INTERRUPT_CONTROLLER_METHOD_BIND, 1, "", 0},
-    {INTERFACE_INTERRUPT, INTERRUPT_METHOD_WAIT, 0, "", 0},
-    {INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_INFO, 0, "", 0},
-    {INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_ENTRY, 1, "", 0},
-    {INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_OPEN, 0, "t", 0},
-    {INTERFACE_DEVICE_MEMORY, DEVICE_MEMORY_METHOD_RANGE, 2, "", 0},
-    {INTERFACE_DEVICE_MEMORY, DEVICE_MEMORY_METHOD_OBJECT, 0, "", 0},
-    {INTERFACE_DMA_POOL, DMA_POOL_METHOD_ALLOCATE, 1, "", 0},
-    {INTERFACE_IO_PORTS, IO_PORTS_METHOD_RANGE, 1, "", 0},
-    {INTERFACE_IO_PORTS, IO_PORTS_METHOD_READ, 1, "", 0},
-    {INTERFACE_IO_PORTS, IO_PORTS_METHOD_WRITE, 1, "", 0},
-};
-constexpr unsigned RECIPES = sizeof recipes / sizeof recipes[0];
+constexpr unsigned METHODS_MAX = 256;
+static struct descriptor schema;
+static struct method methods[METHODS_MAX];
+static unsigned method_count;
+
+static void add_method(uint64_t interface_id, uint16_t ordinal,
+                       const struct descriptor_struct *params)
+{
+    require(method_count < METHODS_MAX, "METHODS_MAX is too small");
+    methods[method_count++] = (struct method){interface_id, ordinal, *params};
+}
+
+static void add_interface(const struct descriptor_interface *interface)
+{
+    for (uint32_t i = 0; i < interface->method_count; i++) {
+        struct descriptor_method method;
+        struct descriptor_struct params;
+        require(descriptor_method_at(&schema, interface, i, &method) &&
+                    descriptor_struct_at(&schema, method.params, &params),
+                "the schema has its methods");
+        add_method(interface->id, method.ordinal, &params);
+    }
+}
+
+static void add_methods(void)
+{
+    struct descriptor_interface interface;
+    struct descriptor_struct endpoint_revoke;
+    uint32_t index;
+    require(descriptor_open(descriptor_blob, sizeof descriptor_blob, &schema) == STATUS_OK,
+            "the schema is well-formed");
+    for (uint32_t i = 0; descriptor_interface_at(&schema, i, &interface); i++)
+        if (interface.kernel_homed)
+            add_interface(&interface);
+    // The actors serve StdIO.  A message with a capability is one like another.
+    static const char revoke[] = "Endpoint.RevokeParams";
+    require(descriptor_struct_by_name(&schema, revoke, sizeof revoke - 1, &index) &&
+                descriptor_struct_at(&schema, index, &endpoint_revoke),
+            "there is Endpoint.revoke");
+    for (unsigned i = 0; i < 6; i++)
+        add_method(INTERFACE_STDIO, (uint16_t)i, &endpoint_revoke);
+}
 
 // Some capability of an interface that the actor holds; an arbitrary one if there is none.
 static capos_cap_id next_cap_of(const struct actor *actor, uint64_t interface_id)
@@ -217,31 +236,54 @@ static void add_transfer(const struct actor *actor, struct message *message, cap
     (void)actor;
 }
 
-static const char *const texts[] = {"init", "sample", "timer", "a", "", "budget", "endpoint"};
+// A value that the field's type allows, and mostly one that makes sense there.
+static uint64_t next_value(const struct actor *actor, const struct descriptor_field *field)
+{
+    struct descriptor_enum type;
+    if (field->kind == DESCRIPTOR_BOOL)
+        return next_byte() & 1;
+    if (field->kind == DESCRIPTOR_ENUM && descriptor_enum_at(&schema, field->type, &type))
+        return next_byte() % (type.count + (next_byte() == 0));
+    if (strcmp(field->unit, "bytes") == 0 && next_byte() < 160)
+        return (next_byte() & 7) * PAGE_BYTES;
+    return next_number(actor);
+}
 
-// The params of a recipe, laid out by hand: the struct, then its texts.
-static void make_params(const struct actor *actor, const struct recipe *recipe,
+static void put_bits(uint64_t *words, uint32_t offset_bits, uint32_t width_bits, uint64_t value)
+{
+    uint64_t mask = width_bits == 64 ? UINT64_MAX : (UINT64_C(1) << width_bits) - 1;
+    uint64_t *word = &words[offset_bits / 64];
+    *word &= ~(mask << offset_bits % 64);
+    *word |= (value & mask) << offset_bits % 64;
+}
+
+static const char *const texts[] = {"init", "sample", "timer", "a", "", "budget", "endpoint"};
+constexpr unsigned TEXT_WORDS = 2;
+
+// The params of a method, laid out by hand: the struct, then its texts.
+static void make_params(const struct actor *actor, const struct method *method,
                         struct message *message)
 {
     struct capos_transfer transfers[4] = {};
-    size_t pointer_count = strlen(recipe->pointers);
-    uint64_t *words = message->words;
-    words[0] = (uint64_t)recipe->data_words << 32 | (uint64_t)pointer_count << 48;
-    unsigned at = 1;
-    for (; at <= recipe->data_words; at++)
-        words[at] = next_number(actor);
-    unsigned end = at + (unsigned)pointer_count;
-    for (size_t i = 0; i < pointer_count; i++, at++) {
-        if (recipe->pointers[i] == 'c') {
-            words[at] = 3 | (uint64_t)message->transfer_count << 32;
-            capos_cap_id cap = next_cap_of(actor, recipe->capability_interface_id);
-            add_transfer(actor, message, cap, transfers);
-        } else {
+    const struct descriptor_struct *params = &method->params;
+    struct descriptor_field field;
+    uint64_t *words = message->words, *pointers = words + 1 + params->data_words;
+    unsigned end = 1u + params->data_words + params->pointer_count;
+    words[0] = (uint64_t)params->data_words << 32 | (uint64_t)params->pointer_count << 48;
+    for (uint32_t i = 0; descriptor_field_at(&schema, params, i, &field); i++) {
+        uint32_t width_bits = descriptor_kind_bits(field.kind);
+        if (width_bits > 0) {
+            put_bits(words + 1, field.offset, width_bits, next_value(actor, &field));
+        } else if (field.kind == DESCRIPTOR_CAPABILITY) {
+            pointers[field.offset] = 3 | (uint64_t)message->transfer_count << 32;
+            add_transfer(actor, message, next_cap_of(actor, field.interface_id), transfers);
+        } else if (field.kind == DESCRIPTOR_TEXT || field.kind == DESCRIPTOR_DATA) {
             const char *text = texts[next_byte() % (sizeof texts / sizeof texts[0])];
-            words[at] = 1 | (uint64_t)(end - at - 1) << 2 | (uint64_t)2 << 32 |
-                        (uint64_t)(strlen(text) + 1) << 35;
+            uint64_t *pointer = &pointers[field.offset];
+            *pointer = 1 | (uint64_t)(&words[end] - pointer - 1) << 2 | (uint64_t)2 << 32 |
+                       (uint64_t)(strlen(text) + 1) << 35;
             memcpy(&words[end], text, strlen(text) + 1);
-            end += 2;
+            end += TEXT_WORDS;
         }
     }
     message->count = end;
@@ -345,21 +387,21 @@ static void step_call(struct actor *actor, unsigned slot)
 {
     static struct message message;
     message = (struct message){};
-    const struct recipe *recipe = &recipes[next_byte() % RECIPES];
+    const struct method *method = &methods[next_byte() % method_count];
     struct capos_sqe sqe = {
         .opcode = CAPOS_OP_CALL,
-        .method = recipe->method,
+        .method = method->ordinal,
         .user_data = slot,
-        .interface_id = recipe->interface_id,
-        .cap = next_cap_of(actor, recipe->interface_id),
+        .interface_id = method->interface_id,
+        .cap = next_cap_of(actor, method->interface_id),
     };
     uint8_t wrong = next_byte();
     if (wrong >= 248) {
         sqe.method = wrong & 7;
-        sqe.interface_id = recipes[next_byte() % RECIPES].interface_id;
+        sqe.interface_id = methods[next_byte() % method_count].interface_id;
         make_noise(actor, &message);
     } else {
-        make_params(actor, recipe, &message);
+        make_params(actor, method, &message);
         spoil(&message);
     }
     put_params(actor, &sqe, slot, &message);
@@ -371,11 +413,11 @@ static void step_other(struct actor *actor, unsigned slot)
 {
     static struct message message;
     message = (struct message){};
-    static const uint8_t opcodes[] = {
-        CAPOS_OP_NOP,         CAPOS_OP_RECV,    CAPOS_OP_RECV,   CAPOS_OP_RETURN,
-        CAPOS_OP_RETURN_RECV, CAPOS_OP_RELEASE, CAPOS_OP_CANCEL, CAPOS_OP_COUNT,
-    };
-    struct capos_sqe sqe = {.opcode = opcodes[next_byte() & 7], .user_data = slot};
+    // RECV twice as often; also those that only a later ABI knows.
+    uint8_t opcode = next_byte() % (CAPOS_OP_COUNT + 2);
+    if (opcode == CAPOS_OP_COUNT + 1)
+        opcode = CAPOS_OP_RECV;
+    struct capos_sqe sqe = {.opcode = opcode, .user_data = slot};
     bool returns = sqe.opcode == CAPOS_OP_RETURN || sqe.opcode == CAPOS_OP_RETURN_RECV;
     bool receives = sqe.opcode == CAPOS_OP_RECV || sqe.opcode == CAPOS_OP_RETURN_RECV;
     if (returns) {
@@ -540,20 +582,29 @@ static struct process *some_child(void)
     return nullptr;
 }
 
-// A child does something with what it was granted.  It has no memory but its ring.
+// A child does something with what it was granted; it may have memory at CHILD_MEMORY.
 static void step_child(void)
 {
     struct process *process = some_child();
     if (process == nullptr)
         return;
-    struct actor child = {.process = process, .budget = process->budget, .used = true};
+    struct actor child = {
+        .process = process,
+        .budget = process->budget,
+        .memory = CHILD_MEMORY,
+        .used = true,
+    };
     object_get(&process->object);
     object_get(&process->budget->object);
     const struct ring *ring = &actor_thread(&child)->ring;
     child.sq_tail = ring->sq_head;
     child.cq_head = ring->cq_tail;
-    for (unsigned i = next_byte() & 3; i > 0 && can_run(&child); i--)
-        step_call(&child, i);
+    for (unsigned i = next_byte() & 3; i > 0 && can_run(&child); i--) {
+        if (next_byte() < 192)
+            step_call(&child, i);
+        else
+            step_other(&child, i);
+    }
     if (can_run(&child)) {
         actor_ring(&child)->cq_head = child.cq_head;
         step_enter(&child);
@@ -580,29 +631,104 @@ static void give(struct actor *actor, const char *root)
     (void)actor_give(actor, harness_root(root));
 }
 
+constexpr uint32_t PARAMS_BYTES = 256;
+
+// Calls a method with params that its codec wrote, and `lent` beside them; returns the first
+// capability of its results, or 0.
+static capos_cap_id call(struct actor *actor, capos_cap_id cap, uint64_t interface_id,
+                         uint16_t method, const uint8_t *params, uint32_t params_bytes,
+                         const capos_cap_id *lent, unsigned lent_count)
+{
+    struct capos_transfer transfers[4] = {};
+    for (unsigned i = 0; i < lent_count; i++)
+        transfers[i].cap = lent[i];
+    struct actor_call call = {
+        .cap = cap,
+        .interface_id = interface_id,
+        .method = method,
+        .transfer_count = (uint16_t)lent_count,
+        .params_bytes = params_bytes,
+        .params = params,
+        .transfers = transfers,
+    };
+    struct capos_cqe cqe = actor_call(actor, &call);
+    require(cqe.result >= 0, "a call that makes the world succeeds");
+    return cqe.transfer_count > 0 ? actor_result_cap(actor, 0, &cqe, 0) : 0;
+}
+
+// The prefix is that of the params struct, as in timer_sleep_params.
+#define MAKE(actor, cap, interface, method, lent, lent_count, prefix, ...)                  \
+    ({                                                                                      \
+        alignas(8) uint8_t params_[PARAMS_BYTES];                                           \
+        uint32_t bytes_ =                                                                   \
+            prefix##_encode(&(struct prefix){__VA_ARGS__}, params_, sizeof params_);        \
+        call((actor), (cap), (interface), (method), params_, bytes_, (lent), (lent_count)); \
+    })
+
 static void give_minted(struct actor *actor, capos_cap_id endpoint, uint64_t word)
 {
-    alignas(8) uint8_t params[ENDPOINT_MINT_PARAMS_BYTES_MAX];
-    struct endpoint_mint_params mint = {.interface_id = INTERFACE_STDIO, .word = word};
-    struct actor_call call = {
-        .cap = endpoint,
-        .interface_id = INTERFACE_ENDPOINT,
-        .method = ENDPOINT_METHOD_MINT,
-        .params = params,
-        .params_bytes = endpoint_mint_params_encode(&mint, params, sizeof params),
-    };
-    struct capos_cqe cqe = actor_call(actors[0], &call);
-    capos_cap_id minted = actor_result_cap(actors[0], 0, &cqe, 0);
+    capos_cap_id minted =
+        MAKE(actors[0], endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_MINT, nullptr, 0,
+             endpoint_mint_params, .interface_id = INTERFACE_STDIO, .word = word);
     (void)actor_give(actor, actor_object(actors[0], minted));
     (void)actor_release(actors[0], minted);
+}
+
+// A memory object, a view of it, a part of the budget, an interrupt.
+static void make_objects(struct actor *actor, capos_cap_id budget, uint32_t line)
+{
+    capos_cap_id controller = actor_give(actor, harness_root("interrupts"));
+    capos_cap_id object =
+        MAKE(actor, budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_MEMORY_OBJECT,
+             nullptr, 0, memory_budget_create_memory_object_params,
+             .size_bytes = line == 1 ? 2 << 20 : 5 * PAGE_BYTES);
+    (void)MAKE(actor, object, INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_VIEW, nullptr, 0,
+               memory_object_view_params, .offset_bytes = PAGE_BYTES,
+               .size_bytes = 2 * PAGE_BYTES, .writable = true);
+    (void)MAKE(actor, budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_SPLIT, nullptr, 0,
+               memory_budget_split_params, .size_bytes = 16 * PAGE_BYTES);
+    (void)MAKE(actor, controller, INTERFACE_INTERRUPT_CONTROLLER,
+               INTERRUPT_CONTROLLER_METHOD_BIND, nullptr, 0, interrupt_controller_bind_params,
+               .line = line);
+}
+
+// A child that is recorded and can be started.
+static void make_builder(struct actor *actor, capos_cap_id budget, capos_cap_id notification)
+{
+    capos_cap_id spawner = actor_give(actor, harness_root("spawner"));
+    capos_cap_id timer = actor_give(actor, harness_root("timer"));
+    capos_cap_id builder =
+        MAKE(actor, spawner, INTERFACE_PROCESS_SPAWNER, PROCESS_SPAWNER_METHOD_CREATE, &budget,
+             1, process_spawner_create_params, .name = {"child", 5}, .budget = 0);
+    (void)MAKE(actor, builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_COMMIT,
+               nullptr, 0, process_builder_commit_params, .address = CHILD_MEMORY,
+               .length_bytes = ACTOR_MEMORY_BYTES, .protection = PROTECTION_READ_WRITE);
+    const capos_cap_id trace[] = {
+        MAKE(actor, budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_MEMORY_OBJECT,
+             nullptr, 0, memory_budget_create_memory_object_params,
+             .size_bytes = 3 * PAGE_BYTES),
+        notification,
+    };
+    (void)MAKE(actor, builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_TRACE, trace,
+               2, process_builder_trace_params, .buffer = 0, .notification = 1, .bits = 1,
+               .capture_bytes = 64);
+    const capos_cap_id grants[] = {budget, timer};
+    for (unsigned i = 0; i < 2; i++)
+        (void)MAKE(actor, builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_GRANT,
+                   &grants[i], 1, process_builder_grant_params,
+                   .name = {i == 0 ? "budget" : "timer", i == 0 ? 6 : 5}, .capability = 0);
+    (void)MAKE(actor, builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_START, nullptr,
+               0, process_builder_start_params, .entry = CHILD_MEMORY,
+               .stack_pointer = CHILD_MEMORY);
 }
 
 static void make_world(void)
 {
     static const char *const names[ACTORS] = {"zero", "one", "two"};
+    capos_cap_id budgets[ACTORS], notified = 0;
     for (unsigned i = 0; i < ACTORS; i++) {
         actors[i] = actor_create(names[i]);
-        (void)actor_give(actors[i], &actors[i]->budget->object);
+        budgets[i] = actor_give(actors[i], &actors[i]->budget->object);
         give(actors[i], "timer");
         give(actors[i], "memory");
         give(actors[i], "spawner");
@@ -615,53 +741,21 @@ static void make_world(void)
     struct object *notification = notification_create(actors[0]->budget);
     (void)actor_give(actors[1], &actors[0]->process->object);
     (void)actor_give(actors[1], endpoint);
-    (void)actor_give(actors[2], notification);
+    notified = actor_give(actors[2], notification);
     capos_cap_id served = actor_give_own(actors[0], endpoint, CAPOS_HOLD_COPY);
     for (unsigned i = 0; i < ACTORS; i++)
         give_minted(actors[i], served, i);
     (void)actor_give_own(actors[0], notification, CAPOS_HOLD_COPY);
-}
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    fprintf(stderr, "fuzz_sqe: %s\n", what);
-    abort();
-}
-
-// What must hold between any two upcalls.
-static void check_thread(const struct thread *thread)
-{
-    require(list_count(&thread->operations) == thread->ring.pending_count, "pending count");
-    require(thread->ring.pending_count <= CAPOS_CQ_ENTRIES, "too many pending operations");
-    require((thread->state == THREAD_RUNNING) == (thread == arch_cpu()->current),
-            "running threads");
-}
-
-static void check_process(const struct process *process)
-{
-    uint32_t live = 0;
-    for (uint32_t i = 0; i < process->caps.slot_count; i++)
-        live += cap_table_slot(&process->caps, i)->object != nullptr;
-    require(live == process->caps.live_count, "live capabilities");
-    require(process->budget->used_bytes <= process->budget->limit_bytes, "budget");
-    for (const struct list_link *link = list_first(&process->threads); link != nullptr;
-         link = list_next(&process->threads, link))
-        check_thread(container_of(link, const struct thread, process_link));
-}
-
-static void check_core(void)
-{
-    for (const struct list_link *link = list_first(&process_all); link != nullptr;
-         link = list_next(&process_all, link))
-        check_process(container_of(link, const struct process, all_link));
+    for (unsigned i = 0; i < ACTORS; i++)
+        make_objects(actors[i], budgets[i], i);
+    make_builder(actors[2], budgets[2], notified);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     harness_boot(HARNESS_RAM_BYTES);
+    add_methods();
     return 0;
 }
 
@@ -683,12 +777,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             step_child();
         else
             step_world();
-        if (i % 16 == 0)
-            check_core();
+        kernel_check_invariants();
     }
-    check_core();
     for (unsigned i = 0; i < ACTORS; i++)
         actors[i]->budget->limit_bytes = ACTOR_BUDGET_BYTES;
     require(harness_end(), "something leaked");
     return 0;
 }
+
+#pragma clang attribute pop

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+// The invariants of the core that no single file can assert, checked from outside.
+//
+// From the list of all processes everything that user code can reach is found: tables, threads,
+// operations, Endpoints, budgets.  What is counted there is compared with the counts that the
+// core keeps:
+//
+//  1. Holds: an object's hold_count is the number of table slots, capabilities in transit and
+//     unfinished calls that hold it, and its reference_count is no less.  So no capability is
+//     lost, doubled, or half moved.
+//  2. Tables: live, free and retired slots are all slots; the free list has no live one.
+//  3. Transit: slots marked as in transit are those that some pending operation moves.
+//  4. Rings: the operations of a thread are those that hold one of its completion entries.
+//  5. Endpoints: every unfinished call has the slot that says so; lists hold what they should.
+//  6. Budgets: none has used more than its limit, and what none has used is free frames.
+//
+// Used by tests/fuzz/fuzz_sqe.c after each step.
+#include <kernel/arch/host/invariants.h>
+
+#include <kernel/arch/host/harness.h>
+#include <kernel/debug/panic.h>
+#include <kernel/ipc/endpoint_state.h>
+#include <kernel/mm/frame.h>
+#include <kernel/sched/cpu.h>
+
+// What a fuzzer learns from is the core, not its checker.
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+
+#define HOLDS(condition, text)              \
+    do {                                    \
+        if (!(condition))                   \
+            PANIC("invariant: %s", (text)); \
+    } while (0)
+
+// ---- Objects that were found ----------------------------------------------------------
+
+// A hash table by address; entries of earlier checks have another round.
+constexpr uint32_t FOUND_MAX = 1 << 14;
+
+struct found {
+    const struct object *object;
+    uint32_t holds;
+    uint32_t round;
+};
+
+static struct found found[FOUND_MAX];
+static uint32_t found_order[FOUND_MAX]; // indices, in the order of finding
+static uint32_t found_count, round;
+
+static struct found *find(const struct object *object)
+{
+    uint32_t at = (uint32_t)((uintptr_t)object / 32 * 2654435761u) % FOUND_MAX;
+    while (found[at].round == round && found[at].object != object)
+        at = (at + 1) % FOUND_MAX;
+    if (found[at].round != round) {
+        HOLDS(found_count < FOUND_MAX / 2, "the checker has room for all objects");
+        found_order[found_count++] = at;
+        found[at] = (struct found){.object = object, .round = round};
+    }
+    return &found[at];
+}
+
+static void count_hold(const struct object *object)
+{
+    find(object)->holds++;
+}
+
+static bool is_minted(const struct object *object)
+{
+    return object->type == &minted_type;
+}
+
+// ---- Operations -----------------------------------------------------------------------
+
+// Returns how many capabilities of the thread's process it moves.
+static uint32_t check_operation(const struct thread *thread, struct op *op)
+{
+    uint32_t moved = 0;
+    HOLDS(op->thread == thread, "an operation is in its own thread's list");
+    for (uint32_t i = 0; op->transfers != nullptr && i < op->transfers->count; i++) {
+        const struct invocation_transfer *entry = &op->transfers->entries[i];
+        HOLDS(op->transfers->sender == thread->process, "a sender's capabilities are its own");
+        if (entry->moved)
+            moved++;
+        else
+            count_hold(entry->object);
+    }
+    if (op->call_slot == CALL_SLOT_NONE)
+        return moved;
+    HOLDS(is_minted(op->object), "only calls on minted objects have a slot");
+    const struct endpoint *endpoint = minted_of(op->object)->endpoint;
+    HOLDS(op->call_slot < endpoint->slot_count && endpoint->slots[op->call_slot].op == op,
+          "a call's slot is its own");
+    HOLDS(op->delivered != list_linked(&op->queue_link), "a call is queued until delivered");
+    count_hold(op->object);
+    (void)find(&endpoint->object); // alive, though perhaps nobody holds it any more
+    return moved;
+}
+
+static uint32_t check_thread(const struct thread *thread)
+{
+    uint32_t count = 0, moved = 0;
+    for (struct list_link *link = list_first(&thread->operations); link != nullptr;
+         link = list_next(&thread->operations, link), count++)
+        moved += check_operation(thread, container_of(link, struct op, thread_link));
+    HOLDS(count == thread->ring.pending_count, "pending operations are those in the list");
+    HOLDS(count <= CAPOS_CQ_ENTRIES, "every pending operation has a completion entry");
+    HOLDS((thread->state == THREAD_RUNNING) == (thread == arch_cpu()->current),
+          "the running thread is the current one");
+    return moved;
+}
+
+// ---- Processes ------------------------------------------------------------------------
+
+static void check_table(const struct cap_table *table, uint32_t moved)
+{
+    uint32_t live = 0, retired = 0, in_transit = 0, tell_time = 0, free = 0;
+    for (uint32_t chunk = 0; chunk < table->chunk_count; chunk++) {
+        for (uint32_t i = 0; i < CAP_CHUNK_SLOTS << chunk; i++) {
+            const struct cap_slot *slot = &table->chunks[chunk][i];
+            retired += slot->generation == 0;
+            if (slot->object == nullptr)
+                continue;
+            live++;
+            in_transit += slot->in_transit;
+            tell_time += slot->object->type->tells_time;
+            count_hold(slot->object);
+        }
+    }
+    for (uint32_t i = table->first_free; i != CAP_SLOT_NONE; free++) {
+        HOLDS(i < table->slot_count && free < table->slot_count, "the free list ends");
+        const struct cap_slot *slot = cap_table_slot(table, i);
+        HOLDS(slot->object == nullptr && slot->generation != 0, "a free slot is free");
+        i = slot->next_free;
+    }
+    HOLDS(live == table->live_count, "live capabilities are counted");
+    HOLDS(free == table->free_count, "free slots are counted");
+    HOLDS(live + free + retired == table->slot_count, "no slot is lost");
+    HOLDS(tell_time == table->clock_holds, "holds that tell the time are counted");
+    HOLDS(in_transit == moved, "what is in transit is on its way");
+}
+
+static void check_process(struct process *process)
+{
+    uint32_t moved = 0;
+    HOLDS(process->state != PROCESS_ENDED, "a process that ended isn't among the living");
+    for (struct list_link *link = list_first(&process->threads); link != nullptr;
+         link = list_next(&process->threads, link)) {
+        const struct thread *thread = container_of(link, struct thread, process_link);
+        HOLDS(thread->process == process, "a thread is in its own process's list");
+        moved += check_thread(thread);
+    }
+    check_table(&process->caps, moved);
+    (void)find(&process->budget->object);
+}
+
+// ---- Endpoints ------------------------------------------------------------------------
+
+static uint32_t count_calls(const struct endpoint *endpoint)
+{
+    uint32_t count = 0;
+    for (struct list_link *link = list_first(&endpoint->calls); link != nullptr;
+         link = list_next(&endpoint->calls, link), count++) {
+        struct op *op = container_of(link, struct op, queue_link);
+        HOLDS(is_minted(op->object) && minted_of(op->object)->endpoint == endpoint,
+              "a queued call is for its endpoint");
+        HOLDS(op->call_slot != CALL_SLOT_NONE && !op->delivered,
+              "a queued call isn't delivered");
+    }
+    return count;
+}
+
+static void check_slots(const struct endpoint *endpoint, uint32_t queued)
+{
+    uint32_t used = 0, delivered = 0, free = 0;
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        const struct op *op = endpoint->slots[i].op;
+        if (op == nullptr)
+            continue;
+        HOLDS(op->call_slot == i, "a slot's call knows it");
+        used++;
+        delivered += op->delivered;
+    }
+    for (uint32_t i = endpoint->first_free; i != CALL_SLOT_NONE; free++) {
+        HOLDS(i < endpoint->slot_count && free < endpoint->slot_count,
+              "the free list of slots ends");
+        i = endpoint->slots[i].next_free;
+    }
+    HOLDS(used + free == endpoint->slot_count, "no slot of an endpoint is lost");
+    HOLDS(used == delivered + queued, "an unfinished call is queued or delivered");
+    HOLDS(!endpoint->closed || used == 0, "a closed endpoint has no calls");
+}
+
+static void check_endpoint(const struct endpoint *endpoint)
+{
+    uint32_t queued = count_calls(endpoint);
+    check_slots(endpoint, queued);
+    for (struct list_link *link = list_first(&endpoint->receivers); link != nullptr;
+         link = list_next(&endpoint->receivers, link))
+        HOLDS(container_of(link, struct op, queue_link)->object == &endpoint->object,
+              "a receive is on its endpoint");
+    for (struct list_link *link = list_first(&endpoint->notices); link != nullptr;
+         link = list_next(&endpoint->notices, link)) {
+        const struct minted *minted = container_of(link, struct minted, notice_link);
+        HOLDS(minted->endpoint == endpoint && minted->object.hold_count == 0,
+              "a release notice is for an object that nobody holds");
+    }
+    bool waits = !list_empty(&endpoint->receivers);
+    HOLDS(!waits || (queued == 0 && list_empty(&endpoint->notices)),
+          "no receive waits beside what it could take");
+    HOLDS(!endpoint->closed || (!waits && list_empty(&endpoint->notices)),
+          "a closed endpoint has no receives and no notices");
+}
+
+// ---- All ------------------------------------------------------------------------------
+
+// Returns the frames that the budget promises and hasn't used.
+static uint64_t check_budget(const struct budget *budget)
+{
+    HOLDS(budget->used_bytes <= budget->limit_bytes, "a budget keeps its limit");
+    HOLDS(budget->kernel_bytes + budget->split_bytes <= budget->used_bytes,
+          "the parts of what a budget used are no more than the whole");
+    return (budget->limit_bytes - budget->used_bytes) / PAGE_BYTES;
+}
+
+static void check_found(void)
+{
+    uint64_t promised = 0;
+    for (uint32_t i = 0; i < found_count; i++) { // grows: parents of budgets, endpoints
+        const struct found *entry = &found[found_order[i]];
+        struct object *object = (struct object *)(uintptr_t)entry->object;
+        HOLDS(object->hold_count == entry->holds, "the holds of an object are those it counts");
+        HOLDS(object->reference_count >= object->hold_count, "each hold is a reference");
+        HOLDS(!object->unheld_pending, "no object's end is put off");
+        if (object->type == &endpoint_type)
+            check_endpoint(endpoint_of(object));
+        if (is_minted(object))
+            (void)find(&minted_of(object)->endpoint->object);
+        if (object->type == &memory_budget_type) {
+            const struct budget *budget = (const struct budget *)(const void *)object;
+            promised += check_budget(budget);
+            if (budget->parent != nullptr)
+                (void)find(&budget->parent->object);
+        }
+    }
+    HOLDS(promised <= frame_free_count(), "what budgets promise is there");
+}
+
+void kernel_check_invariants(void)
+{
+    round++;
+    found_count = 0;
+    for (struct list_link *link = list_first(&process_all); link != nullptr;
+         link = list_next(&process_all, link))
+        check_process(container_of(link, struct process, all_link));
+    check_found();
+}
+
+#pragma clang attribute pop
