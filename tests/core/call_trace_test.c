@@ -621,7 +621,7 @@ CORE_TEST(a_trace_needs_a_fitting_buffer_a_bit_and_a_bounded_capture)
 CORE_TEST(a_trace_without_memory_is_refused)
 {
     make_parent();
-    harness_squeeze(parent->budget, 0);
+    harness_squeeze(parent->budget, 0, 0);
     CHECK_STATUS(attach(buffer, 1, 0).result, STATUS_OVERLOADED);
     harness_relax(parent->budget);
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Every operation that takes memory, with memory that ends at its first, second, ... n-th
-// page: each time a typed error, nothing lost, and in the end success.
+// Every method of the kernel and every ring operation, with memory that ends at its first,
+// second, ... n-th allocation: each time a typed error, nothing lost, and in the end success.
+// The last test compares with the schema, so no method can be forgotten.
 #include "core_test.h"
 
+#include <gen/descriptor.h>
 #include <gen/wire/boot_package.h>
+#include <gen/wire/console.h>
 #include <gen/wire/device_memory.h>
 #include <gen/wire/endpoint.h>
+#include <gen/wire/entropy_source.h>
 #include <gen/wire/interrupt.h>
 #include <gen/wire/io_ports.h>
 #include <gen/wire/memory_budget.h>
@@ -14,13 +18,42 @@
 #include <gen/wire/process.h>
 #include <gen/wire/timer.h>
 #include <gen/wire/virtual_memory.h>
+#include <kernel/arch/host/invariants.h>
 #include <kernel/object/objects.h>
+#include <lib/descriptor.h>
 
 constexpr uint64_t CHILD_MEMORY = 0x40000000;
 
+constexpr unsigned SLACK_MAX = 3;
+
 // The actor that runs out of memory, what it holds, and a server with plenty.
 static struct actor *actor, *server;
-static capos_cap_id budget, memory, spawner, object, endpoint, moved, own_endpoint;
+static capos_cap_id budget, memory, spawner, object, endpoint, moved, notified, own_endpoint;
+
+// The methods that succeeded in the end.
+constexpr unsigned COVERED_MAX = 256;
+static struct {
+    uint64_t interface_id;
+    uint16_t method;
+} covered[COVERED_MAX];
+static unsigned covered_count;
+
+static bool is_covered(uint64_t interface_id, uint16_t method)
+{
+    for (unsigned i = 0; i < covered_count; i++)
+        if (covered[i].interface_id == interface_id && covered[i].method == method)
+            return true;
+    return false;
+}
+
+static void cover(uint64_t interface_id, uint16_t method)
+{
+    if (is_covered(interface_id, method))
+        return;
+    CHECK(covered_count < COVERED_MAX);
+    covered[covered_count].interface_id = interface_id;
+    covered[covered_count++].method = method;
+}
 
 // Runs the core's part of an operation: pushes, enters, and returns the status of the
 // last completion; STATUS_PENDING if there is none.
@@ -28,9 +61,11 @@ static enum status run(unsigned slot, const struct actor_call *call, struct capo
 {
     actor_push_call(actor, slot, call);
     (void)actor_enter(actor, 0, 0);
-    if (!actor_pop(actor, out_cqe))
-        return STATUS_PENDING;
-    return (enum status) - out_cqe->result;
+    enum status status =
+        actor_pop(actor, out_cqe) ? (enum status) - out_cqe->result : STATUS_PENDING;
+    if (status == STATUS_OK || status == STATUS_PENDING)
+        cover(call->interface_id, call->method);
+    return status;
 }
 
 static enum status call_method(capos_cap_id cap, uint64_t interface_id, uint16_t method)
@@ -39,6 +74,15 @@ static enum status call_method(capos_cap_id cap, uint64_t interface_id, uint16_t
     struct capos_cqe cqe;
     return run(1, &call, &cqe);
 }
+
+// A call with params that the codec of `prefix` writes, and its status.
+#define CALL(cap, interface_id, method, prefix, ...)                        \
+    ({                                                                      \
+        struct actor_call call_ = call_of((cap), (interface_id), (method)); \
+        struct capos_cqe cqe_;                                              \
+        WITH(&call_, prefix, __VA_ARGS__);                                  \
+        run(1, &call_, &cqe_);                                              \
+    })
 
 static struct actor *make_actor(const char *name)
 {
@@ -61,6 +105,7 @@ static void make_world(void)
     object = actor_give(actor, actor_object(server, minted));
     endpoint = actor_give(actor, actor_object(server, endpoint));
     moved = actor_give_own(actor, notification_create(actor->budget), CAPOS_HOLD_MOVE);
+    notified = actor_give_own(actor, notification_create(actor->budget), CAPOS_HOLD_COPY);
     own_endpoint = actor_give_own(actor, endpoint_create(actor->budget, 1), CAPOS_HOLD_COPY);
 }
 
@@ -154,6 +199,82 @@ static enum status call_with_a_moved_capability(void)
     return status == STATUS_PENDING ? STATUS_OK : status;
 }
 
+// These never need memory, so they succeed without any.
+static enum status ask_what_is_known(void)
+{
+    capos_cap_id boot = actor_give(actor, harness_root("boot"));
+    capos_cap_id timer = actor_give(actor, timer_object());
+    CHECK_EQ(call_method(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_INFO),
+             STATUS_OK);
+    CHECK_EQ(call_method(timer, INTERFACE_TIMER, TIMER_METHOD_NOW), STATUS_OK);
+    CHECK_EQ(call_method(boot, INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_INFO), STATUS_OK);
+    CHECK_EQ(CALL(boot, INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_ENTRY,
+                  boot_package_entry_params, .index = 1),
+             STATUS_OK);
+    return call_method(actor_give(actor, harness_root("devices")), INTERFACE_DEVICE_MEMORY,
+                       DEVICE_MEMORY_METHOD_INFO);
+}
+
+static enum status use_what_is_there(void)
+{
+    capos_cap_id ports = actor_give(actor, harness_root("ports"));
+    CHECK_EQ(CALL(actor_give(actor, harness_root("console")), INTERFACE_CONSOLE,
+                  CONSOLE_METHOD_WRITE, console_write_params,
+                  .data = {(const uint8_t *)"hi", 2}),
+             STATUS_OK);
+    CHECK_EQ(CALL(actor_give(actor, harness_root("entropy")), INTERFACE_ENTROPY_SOURCE,
+                  ENTROPY_SOURCE_METHOD_FILL, entropy_source_fill_params, .length_bytes = 32),
+             STATUS_OK);
+    CHECK_EQ(CALL(ports, INTERFACE_IO_PORTS, IO_PORTS_METHOD_READ, io_ports_read_params,
+                  .port = 0x60, .width_bytes = 1),
+             STATUS_OK);
+    CHECK_EQ(CALL(ports, INTERFACE_IO_PORTS, IO_PORTS_METHOD_WRITE, io_ports_write_params,
+                  .port = 0x60, .width_bytes = 1, .value = 7),
+             STATUS_OK);
+    return CALL(moved, INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_SIGNAL,
+                notification_signal_params, .bits = 1);
+}
+
+static enum status sleep_until(void)
+{
+    capos_cap_id timer = actor_give(actor, timer_object());
+    enum status status = CALL(timer, INTERFACE_TIMER, TIMER_METHOD_SLEEP_UNTIL,
+                              timer_sleep_until_params, .deadline_ns = UINT64_MAX);
+    return status == STATUS_PENDING ? STATUS_OK : status;
+}
+
+static enum status mint_revoke_and_disconnect(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call = call_of(own_endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_MINT);
+    WITH(&call, endpoint_mint_params, .interface_id = INTERFACE_STDIO);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    struct capos_transfer transfer = {.cap = actor_result_cap(actor, 1, &cqe, 0)};
+    call = call_of(own_endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_REVOKE);
+    WITH(&call, endpoint_revoke_params, .object = 0);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    CHECK_EQ(run(1, &call, &cqe), STATUS_OK);
+    return call_method(own_endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_DISCONNECT);
+}
+
+static enum status wait_for_a_process_and_kill_it(void)
+{
+    capos_cap_id process = actor_give(actor, &server->process->object);
+    enum status status =
+        call_method(process, INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_WAIT);
+    if (status != STATUS_PENDING)
+        return status;
+    CHECK_EQ(call_method(process, INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_INFO),
+             STATUS_OK);
+    CHECK_EQ(call_method(process, INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_KILL),
+             STATUS_OK);
+    struct capos_cqe cqe;
+    return actor_pop(actor, &cqe) ? (enum status) - cqe.result : STATUS_PENDING;
+}
+
 static enum status receive(void)
 {
     actor_push_receive(actor, 1, endpoint);
@@ -205,6 +326,8 @@ static enum status reserve_commit_and_protect(void)
         return status;
     CHECK(actor_touch(actor, reserved.address + (4 << 20), true)); // what was charged is there
     CHECK(actor_touch(actor, reserved.address + (7 << 20) - 1, true));
+    CHECK_EQ(call_method(memory, INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_INFO),
+             STATUS_OK);
     call.method = VIRTUAL_MEMORY_METHOD_PROTECT;
     WITH(&call, virtual_memory_protect_params, .address = reserved.address + (5 << 20),
          .length_bytes = 1 << 20, .protection = PROTECTION_READ);
@@ -247,7 +370,12 @@ static enum status map_a_file_and_view_it(void)
     uint8_t byte = 0;
     actor_read(actor, mapped.address + 1, &byte, 1);
     CHECK_EQ(byte, (uint8_t)(4097 * 7));
-    return STATUS_OK;
+    CHECK_EQ(call_method(file, INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_INFO), STATUS_OK);
+    CHECK_EQ(CALL(file, INTERFACE_MEMORY_OBJECT, MEMORY_OBJECT_METHOD_READ,
+                  memory_object_read_params, .offset_bytes = 100, .length_bytes = 16),
+             STATUS_OK);
+    return CALL(memory, INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_UNMAP,
+                virtual_memory_unmap_params, .address = mapped.address, .length_bytes = 4096);
 }
 
 static enum status bind_an_interrupt_and_wait(void)
@@ -326,21 +454,72 @@ static enum status build_and_start_a_process(void)
     return run(1, &call, &cqe);
 }
 
+// A child whose calls are recorded, with a mapping.
+static enum status build_a_child_that_is_recorded(void)
+{
+    struct capos_cqe cqe;
+    struct capos_transfer transfers[] = {{.cap = budget}, {}};
+    struct actor_call call =
+        call_of(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_MEMORY_OBJECT);
+    WITH(&call, memory_budget_create_memory_object_params, .size_bytes = 3 * PAGE_BYTES);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    capos_cap_id buffer = actor_result_cap(actor, 1, &cqe, 0);
+    call = call_of(spawner, INTERFACE_PROCESS_SPAWNER, PROCESS_SPAWNER_METHOD_CREATE);
+    WITH(&call, process_spawner_create_params, .name = {"child", 5}, .budget = 0);
+    call.transfers = transfers;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    capos_cap_id builder = actor_result_cap(actor, 1, &cqe, 0);
+    transfers[0].cap = buffer;
+    call = call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_MAP);
+    WITH(&call, process_builder_map_params, .object = 0, .length_bytes = PAGE_BYTES,
+         .address = CHILD_MEMORY, .protection = PROTECTION_READ);
+    call.transfers = transfers;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    transfers[1].cap = notified;
+    call = call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_TRACE);
+    WITH(&call, process_builder_trace_params, .buffer = 0, .notification = 1, .bits = 1,
+         .capture_bytes = 64);
+    call.transfers = transfers;
+    call.transfer_count = 2;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    return CALL(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_START,
+                process_builder_start_params, .entry = CHILD_MEMORY,
+                .stack_pointer = CHILD_MEMORY + 4096);
+}
+
 // ---- The loop -----------------------------------------------------------------------
 
-// Repeats an operation in a new world each time, with one page more.
-static void exhaust(enum status (*operation)(void))
+// Repeats an operation in a new world each time, with one page more.  With another slack
+// other structures of it are the first that find no room.
+static void exhaust_with(enum status (*operation)(void), unsigned slack)
 {
     enum status status = STATUS_OVERLOADED;
     for (uint64_t pages = 0; pages < 2000 && status == STATUS_OVERLOADED; pages++) {
         harness_begin();
         make_world();
-        harness_squeeze(actor->budget, pages);
+        harness_squeeze(actor->budget, pages, slack);
         status = operation();
+        kernel_check_invariants();
         harness_relax(actor->budget);
         CHECK(harness_end());
     }
     CHECK_EQ(status, STATUS_OK);
+}
+
+static void exhaust(enum status (*operation)(void))
+{
+    for (unsigned slack = 0; slack <= SLACK_MAX; slack++)
+        exhaust_with(operation, slack);
 }
 
 #define EXHAUST(operation)                       \
@@ -366,6 +545,31 @@ EXHAUST(bind_an_interrupt_and_wait)
 EXHAUST(take_devices)
 EXHAUST(allocate_dma_memory)
 EXHAUST(build_and_start_a_process)
+EXHAUST(build_a_child_that_is_recorded)
+EXHAUST(ask_what_is_known)
+EXHAUST(use_what_is_there)
+EXHAUST(sleep_until)
+EXHAUST(mint_revoke_and_disconnect)
+EXHAUST(wait_for_a_process_and_kill_it)
+
+// ---- What was forgotten -------------------------------------------------------------
+
+static void every_method_of_the_kernel_ran_out_of_memory(void)
+{
+    struct descriptor schema;
+    struct descriptor_interface interface;
+    struct descriptor_method method;
+    CHECK_EQ(descriptor_open(descriptor_blob, sizeof descriptor_blob, &schema), STATUS_OK);
+    for (uint32_t i = 0; descriptor_interface_at(&schema, i, &interface); i++) {
+        for (uint32_t j = 0;
+             interface.kernel_homed && descriptor_method_at(&schema, &interface, j, &method);
+             j++)
+            if (!is_covered(interface.id, method.ordinal)) {
+                printf("# no operation calls %s.%s\n", interface.name, method.name);
+                CHECK(false);
+            }
+    }
+}
 
 int main(void)
 {
@@ -387,5 +591,12 @@ int main(void)
     RUN(take_devices_without_memory);
     RUN(allocate_dma_memory_without_memory);
     RUN(build_and_start_a_process_without_memory);
+    RUN(build_a_child_that_is_recorded_without_memory);
+    RUN(ask_what_is_known_without_memory);
+    RUN(use_what_is_there_without_memory);
+    RUN(sleep_until_without_memory);
+    RUN(mint_revoke_and_disconnect_without_memory);
+    RUN(wait_for_a_process_and_kill_it_without_memory);
+    RUN(every_method_of_the_kernel_ran_out_of_memory);
     return test_report();
 }

@@ -356,7 +356,7 @@ static void fill_table(struct actor *actor)
     while (actor->process->caps.free_count > 0)
         (void)actor_give(actor, notification);
     object_put(notification);
-    harness_squeeze(actor->budget, 0);
+    harness_squeeze(actor->budget, 0, 0);
 }
 
 CORE_TEST(a_server_without_room_for_capabilities_costs_the_caller_nothing)

@@ -210,15 +210,32 @@ static uint8_t filler_classes[FILLERS_MAX];
 static unsigned filler_count;
 static uint64_t squeezed_limit_bytes;
 
-void harness_squeeze(struct budget *budget, uint64_t page_count)
+static void filler_put(struct budget *budget)
+{
+    filler_count--;
+    slab_put(&filler_caches[filler_classes[filler_count]], budget, fillers[filler_count]);
+}
+
+// Fills the pages of a size class; at least one is there then.
+static void fill(struct budget *budget, unsigned class_index)
+{
+    do {
+        ASSERT(filler_count < FILLERS_MAX);
+        fillers[filler_count] = slab_get(&filler_caches[class_index], budget);
+        ASSERT(fillers[filler_count] != nullptr);
+        filler_classes[filler_count++] = (uint8_t)class_index;
+    } while (budget->slab_partial[class_index] != 0);
+}
+
+void harness_squeeze(struct budget *budget, uint64_t page_count, unsigned slack)
 {
     ASSERT(filler_count == 0 && squeezed_limit_bytes == 0);
     for (unsigned i = 0; i < SLAB_CLASS_COUNT; i++) {
-        while (budget->slab_partial[i] != 0) {
-            ASSERT(filler_count < FILLERS_MAX);
-            fillers[filler_count] = slab_get(&filler_caches[i], budget);
-            filler_classes[filler_count++] = (uint8_t)i;
-        }
+        unsigned before = filler_count;
+        fill(budget, i);
+        // A page without a structure would be given back.
+        for (unsigned j = 0; j < slack && filler_count > before + 1; j++)
+            filler_put(budget);
     }
     uint64_t limit_bytes = budget->used_bytes + page_count * PAGE_BYTES;
     squeezed_limit_bytes = budget->limit_bytes;
@@ -230,10 +247,8 @@ void harness_relax(struct budget *budget)
 {
     budget->limit_bytes = squeezed_limit_bytes;
     squeezed_limit_bytes = 0;
-    while (filler_count > 0) {
-        filler_count--;
-        slab_put(&filler_caches[filler_classes[filler_count]], budget, fillers[filler_count]);
-    }
+    while (filler_count > 0)
+        filler_put(budget);
 }
 
 // ---- Actors -------------------------------------------------------------------------

@@ -41,9 +41,9 @@ void harness_begin(void);
 [[nodiscard]] bool harness_end(void);
 
 // Lets the next charges of a budget fail: after `page_count` more pages it is exhausted.
-// Slab pages with room are filled first, so that each structure of a kind that isn't in
-// use yet needs one.  `relax` undoes it.
-void harness_squeeze(struct budget *budget, uint64_t page_count);
+// `slack` structures of each size still find room in a page that is there, so that with
+// different slack different ones of an operation are the first to find none.  `relax` undoes it.
+void harness_squeeze(struct budget *budget, uint64_t page_count, unsigned slack);
 void harness_relax(struct budget *budget);
 
 // ---- Actors -------------------------------------------------------------------------
