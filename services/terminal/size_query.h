@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIZE_QUERY "\x1b" "7\x1b[999;999H\x1b[6n\x1b" "8"
+#define SIZE_QUERY "\0337\033[999;999H\033[6n\0338"
 
 constexpr uint32_t SIZE_QUERY_HELD_MAX = 16;
 constexpr uint32_t SIZE_QUERY_SIDE_MIN = 2;

@@ -7,7 +7,7 @@
 // Every file of the boot package whose name ends in "_test" is a test program
 // (<capos/test.h>).  Each runs alone, with a budget of its own and exactly the grants of the
 // table below; what the table doesn't name gets the grants of every test program.  A program
-// that runs longer than HANG_NS is killed.  After each one its budget must be back: then
+// that hangs is killed.  After each one its budget must be back: then
 // nothing that was charged to it is left.  Before them all comes the canary, whose failures
 // must be noticed.
 //
@@ -15,6 +15,7 @@
 // program did wrong, and a summary.  The exit status is 0 if nothing failed and something
 // ran.
 #include <capos/loop.h>
+#include <capos/process.h>
 #include <capos/server.h>
 #include <capos/spawn.h>
 #include <capos/test.h>
@@ -26,9 +27,10 @@
 #include <gen/capos/timer.h>
 #include <gen/capos/virtual_memory.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-constexpr uint64_t HANG_NS = 240'000'000'000; // on a busy host too
+constexpr uint64_t HANG_SECONDS = 240; // on a busy host too; the environment may say another
 constexpr uint64_t POLL_NS = 10'000'000;
 constexpr uint64_t PAGE = 4096;
 constexpr uint64_t OWN_BYTES = 1 << 20;             // what testd keeps of its budget
@@ -77,6 +79,7 @@ static struct {
     struct test_counts counts;
     uint32_t programs;
     uint32_t failures; // of whole programs
+    uint64_t hang_ns;
 } state;
 
 static void program_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -182,6 +185,15 @@ static const char *grants_collect(struct grant_list *list, memory_budget_cap bud
 
 // ---- One program -------------------------------------------------------------------------------
 
+// testd's own environment is that of the programs.
+static uint32_t environment_count(void)
+{
+    uint32_t count = 0;
+    while (capos_environment()[count] != nullptr)
+        count++;
+    return count;
+}
+
 static enum status program_spawn(const struct grant_list *list, memory_budget_cap budget,
                                  const struct capos_image *image)
 {
@@ -193,6 +205,8 @@ static enum status program_spawn(const struct grant_list *list, memory_budget_ca
         .grant_count = list->count,
         .arguments = arguments,
         .argument_count = 1,
+        .environment = (const char *const *)capos_environment(),
+        .environment_count = environment_count(),
     };
     return capos_spawn(&state.spawner, image, &request, &state.process);
 }
@@ -206,7 +220,7 @@ static void on_ended(struct capos_call *, void *context)
 static void on_hang(struct capos_call *, void *)
 {
     program_fail("hangs: it was killed after %llu s",
-                 (unsigned long long)(HANG_NS / 1'000'000'000));
+                 (unsigned long long)(state.hang_ns / 1'000'000'000));
     if (process_handle_kill(state.process.handle) != STATUS_OK)
         capos_loop_stop();
 }
@@ -236,7 +250,7 @@ static void program_await(void)
     int64_t exit_code;
     uint64_t fault_address, instruction_pointer;
     if (process_handle_wait_begin(&wait, state.process.handle) != STATUS_OK ||
-        timer_sleep_begin(&hang, state.timer, HANG_NS) != STATUS_OK) {
+        timer_sleep_begin(&hang, state.timer, state.hang_ns) != STATUS_OK) {
         program_fail("can't be waited for");
         return;
     }
@@ -324,7 +338,7 @@ static void program_run_counted(void)
 {
     struct charged before = charged_now(), after;
     program_run();
-    for (uint64_t waited_ns = 0; waited_ns < HANG_NS; waited_ns += POLL_NS) {
+    for (uint64_t waited_ns = 0; waited_ns < state.hang_ns; waited_ns += POLL_NS) {
         after = charged_now();
         if (after.split_bytes == before.split_bytes ||
             timer_sleep(state.timer, POLL_NS) != STATUS_OK)
@@ -404,6 +418,10 @@ int main(int argc, char **argv)
         printf("FAIL testd needs the grants spawner, boot and timer\n");
         return 1;
     }
+    const char *hang_seconds = getenv("HANG_SECONDS");
+    state.hang_ns =
+        (hang_seconds == nullptr ? HANG_SECONDS : strtoull(hang_seconds, nullptr, 10)) *
+        1'000'000'000;
     canary_run();
     programs_run(argc > 1 ? argv[1] : nullptr);
     // The canary is one of the programs and one of the tests.

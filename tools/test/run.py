@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Runs all tests of capOS: `make test`.
 
-    run.py [--only TEXT] [--fuzz-seconds N] [--jobs N] [--list]
+    run.py [--only TEXT] [--fuzz-seconds N] [--soak SECONDS] [--jobs N] [--list]
 
 A job is one command.  Its lines `ok NAME`, `FAIL NAME ...` and `skip NAME ...` count as
 one test each; a job without such lines is one test itself, passed if its status is 0.
+--soak runs the hostile tests instead, each for so long, with chances of its own each time.
 What failed is shown with its output.  The last line is `N passed, N failed`, and
 `, N skipped` if any were.
 """
@@ -15,6 +16,7 @@ import concurrent.futures
 import glob
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -55,17 +57,32 @@ def python_job(path, **more):
     return Job(name, [sys.executable, '-B', path, *unittest], **more)
 
 
-def fuzz_job(path, seconds):
+def is_canary(path):
+    return os.path.basename(path).startswith('canary')
+
+
+def fuzz_job(path, seconds, seed=1, corpus=None):
+    """`corpus` is a folder that goes on from run to run."""
     name = os.path.basename(path)
-    is_canary = name.startswith('canary')
-    limit = CANARY_SECONDS if is_canary else seconds
-    corpus = f'tests/fuzz/corpus/{name}'
-    command = [path, f'-max_total_time={limit}', '-seed=1', '-close_fd_mask=1',
+    limit = CANARY_SECONDS if is_canary(path) else seconds
+    command = [path, f'-max_total_time={limit}', f'-seed={seed}', '-close_fd_mask=1',
                '-artifact_prefix=build/fuzz/', '-verbosity=0']
-    if os.path.isdir(corpus):
-        command += [f'build/fuzz/corpus/{name}', corpus]
-        os.makedirs(f'build/fuzz/corpus/{name}', exist_ok=True)
-    return Job(f'fuzz/{name}', command, timeout=limit + HANG_SECONDS, must_fail=is_canary)
+    if corpus is not None:
+        os.makedirs(corpus, exist_ok=True)
+        command += ['-max_len=4096', corpus]
+    return Job(f'fuzz/{name}', command, timeout=limit + HANG_SECONDS, must_fail=is_canary(path))
+
+
+def booted_job(name, *options, tests=(), seconds=0):
+    limit = seconds + HANG_SECONDS
+    return Job(name, ['build/host/capos', 'run', '--system', 'test', '--timeout',
+                      str(limit - 20), '--mem', '128', *options, 'testd', *tests],
+               timeout=limit, lines=True)
+
+
+def sweep_job():
+    return booted_job('sweep', '--qemu=-icount', '--qemu=shift=0,sleep=off', '--env',
+                      'SWEEP_COUNTED=1', tests=['sweep'])
 
 
 def find(pattern):
@@ -88,9 +105,29 @@ def all_jobs(fuzz_seconds):
     jobs += [fuzz_job(path, fuzz_seconds) for path in find('build/fuzz/bin/*')]
     jobs += [python_job(path, timeout=900) for path in find('tools/check-*.py')]
     jobs += [Job(path.removesuffix('.sh'), ['sh', path]) for path in find('tools/check-*.sh')]
+    jobs.append(sweep_job())
     jobs += [Job(path.removeprefix('build/host/tests/'), [path])
              for path in find('build/host/tests/**/*_test') if os.path.isfile(path)]
     return [job for job in jobs if is_current(job)]
+
+
+def storm_job(seconds, seed, cpus):
+    options = ['--env', f'STORM_SECONDS={seconds}', '--env', f'STORM_SEED={seed}',
+               '--env', f'HANG_SECONDS={seconds + HANG_SECONDS}']
+    if cpus > 1:
+        options += ['--cpus', str(cpus)]
+    return booted_job(f'storm on {cpus} CPUs, seed {seed}', *options, tests=['storm'],
+                      seconds=seconds)
+
+
+def soak_jobs(seconds):
+    """The hostile tests, for long.  A failure names its seed, or the file with the input."""
+    seed = secrets.randbelow(1 << 31)
+    with open('tools/capos/run_options.c', encoding='utf-8') as file:
+        cpu_counts = (1, 2, 4) if '"--cpus"' in file.read() else (1,)
+    jobs = [storm_job(seconds, seed, cpus) for cpus in cpu_counts] + [sweep_job()]
+    return jobs + [fuzz_job(path, seconds, seed, f'build/fuzz/corpus/{os.path.basename(path)}')
+                   for path in find('build/fuzz/bin/*') if not is_canary(path)]
 
 
 def is_current(job):
@@ -186,11 +223,13 @@ def main():
     parser = argparse.ArgumentParser(description='Runs the tests of capOS.')
     parser.add_argument('--only', default='', help='jobs whose name contains this')
     parser.add_argument('--fuzz-seconds', type=int, default=4, help='per fuzz target')
+    parser.add_argument('--soak', type=int, metavar='SECONDS', help='hostile tests, so long each')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='at once')
     parser.add_argument('--list', action='store_true', help='only name the jobs')
     arguments = parser.parse_args()
     os.chdir(ROOT)
-    jobs = [job for job in all_jobs(arguments.fuzz_seconds) if arguments.only in job.name]
+    jobs = soak_jobs(arguments.soak) if arguments.soak else all_jobs(arguments.fuzz_seconds)
+    jobs = [job for job in jobs if arguments.only in job.name]
     if arguments.list:
         print('\n'.join(job.name for job in jobs))
         return 0
