@@ -15,6 +15,9 @@ interface Echo @0xe7f9f2a0be4c5d03 $A.home(service) {
   ping @2 PingParams -> PingResults;
   # Returns the numbers: a message of 32 bytes each way, without pointers.
 
+  records @3 RecordsParams -> RecordsResults;
+  # Returns the records, last one first.
+
   struct EchoParams {
     data @0 :Data $A.maxBytes(4096);
     # Any bytes.
@@ -46,5 +49,26 @@ interface Echo @0xe7f9f2a0be4c5d03 $A.home(service) {
     # The same numbers.
     third @2 :UInt64;
     # The same numbers.
+  }
+  struct Record {
+    # A record of a list.
+    name @0 :Text $A.maxBytes(64);
+    # Any text.
+    number @1 :UInt64;
+    # Any number.
+    tags @2 :List(UInt16) $A.maxCount(8);
+    # Any numbers.
+  }
+  struct RecordsParams {
+    records @0 :List(Record) $A.maxCount(64);
+    # Any records.
+    subject @1 :Capability;
+    # Any capability.
+  }
+  struct RecordsResults {
+    records @0 :List(Record) $A.maxCount(64);
+    # The same records.
+    subject @1 :Capability;
+    # A capability on the same object.
   }
 }

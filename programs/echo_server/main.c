@@ -38,10 +38,43 @@ static void on_ping(void *, struct capos_server_call *call,
                           });
 }
 
+static void copy_record(struct echo_record_builder to, const struct echo_record *from)
+{
+    echo_record_set_name(to, from->name);
+    echo_record_set_number(to, from->number);
+    uint16_t tags[ECHO_RECORD_TAGS_COUNT_MAX];
+    for (uint32_t i = 0; i < from->tags.count; i++)
+        tags[i] = (uint16_t)wire_list_number(&from->tags, i);
+    echo_record_set_tags(to, tags, from->tags.count);
+}
+
+static void on_records(void *, struct capos_server_call *call,
+                       const struct echo_records_params *params)
+{
+    capos_cap_id subject;
+    if (capos_server_take(call, params->subject, 0, &subject) != STATUS_OK) {
+        capos_server_fail(call, STATUS_INVALID_ARGUMENT, "subject: a capability");
+        return;
+    }
+    struct wire_builder message;
+    struct echo_records_results_builder results =
+        echo_records_reply_begin(call, &message, call->params_bytes);
+    uint32_t count = params->records.count;
+    struct echo_record_list_builder records = echo_records_results_init_records(results, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct echo_record record;
+        if (echo_record_at(&params->records, count - 1 - i, &record) == STATUS_OK)
+            copy_record(echo_record_element(records, i), &record);
+    }
+    echo_records_results_set_subject(results, 0);
+    struct capos_transfer transfer = capos_transfer_move(subject);
+    echo_records_reply(call, &message, &transfer, 1);
+}
+
 static void on_call(void *context, struct capos_server_call *call)
 {
     static const struct echo_server_ops ops = {
-        .echo = on_echo, .pass = on_pass, .ping = on_ping};
+        .echo = on_echo, .pass = on_pass, .ping = on_ping, .records = on_records};
     echo_serve(&ops, context, call);
 }
 

@@ -120,10 +120,7 @@ class Lint(Compiler):
 }
 ''', 'b @1', 'field S.u.g.b has no bound')
 
-    def test_rejects_methods_that_are_not_flat(self):
-        for field in ('List(UInt8) $A.maxCount(2)', 'Inner'):
-            with self.subTest(field):
-                self.rejects(interface('''
+    NESTED = '''
   poke @0 PokeParams -> ();
   # Pokes.
   struct PokeParams {
@@ -132,10 +129,24 @@ class Lint(Compiler):
   }
   struct Inner {
     # Inner.
-    x @0 :UInt8;
+    x @0 :%s;
     # X.
   }
-''' % field), 'struct PokeParams', 'is not flat')
+'''
+
+    def test_rejects_methods_of_the_kernel_that_are_not_flat(self):
+        for field in ('List(UInt8) $A.maxCount(2)', 'Inner', 'List(Inner) $A.maxCount(2)'):
+            with self.subTest(field):
+                body = self.NESTED % (field, 'UInt8')
+                self.rejects(interface(body), 'struct PokeParams', 'is not flat')
+                self.accepts(interface(body, home='$A.home(service)'))
+
+    def test_rejects_capabilities_within_lists_and_structs(self):
+        for field in ('Inner', 'List(Inner) $A.maxCount(2)'):
+            with self.subTest(field):
+                self.rejects(interface(self.NESTED % (field, 'Capability'),
+                                       home='$A.home(service)'),
+                             'x @0', 'is a capability within a list or struct')
 
     def test_rejects_floats_in_the_kernel(self):
         body = '''

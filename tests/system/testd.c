@@ -48,6 +48,7 @@ static const struct {
     {"console_test", "spawner boot console"},
     {"device_memory_test", "spawner boot devices"},
     {"dma_pool_test", "spawner boot dma"},
+    {"echo_test", "spawner boot"},
     {"endpoint_test", "spawner boot"},
     {"entropy_source_test", "spawner boot entropy"},
     {"interrupt_test", "spawner boot timer interrupts ports"},

@@ -11,7 +11,8 @@ from model import snake
 
 # What generated bodies name; an argument of the same name gets a suffix.
 RESERVED = {'self', 'call', 'params', 'results', 'status', 'message', 'message_bytes',
-            'transfers', 'transfer_count', 'synchronous', 'context', 'ops'}
+            'transfers', 'transfer_count', 'synchronous', 'context', 'ops', 'buffer', 'buffer_bytes',
+            'request', 'request_bytes'}
 
 
 def argument_name(leaf, taken=()):
@@ -45,6 +46,10 @@ class Client:
     # Arguments as declared, and as passed on.
 
     def request_arguments(self, transfers):
+        if not self.params.is_flat:
+            return ['const void *request', 'size_t request_bytes'] + (
+                ['const struct capos_transfer *transfers', 'uint32_t transfer_count']
+                if self.params.capabilities else [])
         out = []
         for leaf in self.params.leaves:
             name = argument_name(leaf)
@@ -60,6 +65,9 @@ class Client:
         return out
 
     def request_values(self, transfers):
+        if not self.params.is_flat:
+            return ['request', 'request_bytes'] + (
+                ['transfers', 'transfer_count'] if self.params.capabilities else [])
         out = []
         for leaf in self.params.leaves:
             name = argument_name(leaf)
@@ -76,9 +84,16 @@ class Client:
         name = argument_name(leaf)
         return 'result_' + name if name in self.param_names else name
 
+    def result_leaves(self):
+        """Those with arguments of their own."""
+        return self.results.leaves if self.results.is_flat else self.results.capabilities
+
     def result_arguments(self):
         out = []
-        for leaf in self.results.leaves:
+        if not self.results.is_flat:
+            out += ['void *buffer', 'size_t buffer_bytes',
+                    'struct %s *out_results' % self.results.name]
+        for leaf in self.result_leaves():
             name = self.result_name(leaf)
             if is_text_like(leaf.type):
                 out += ['%s *%s' % ('char' if leaf.type.kind == 'text' else 'void', name),
@@ -90,8 +105,8 @@ class Client:
         return out
 
     def result_values(self):
-        out = []
-        for leaf in self.results.leaves:
+        out = [] if self.results.is_flat else ['buffer', 'buffer_bytes', 'out_results']
+        for leaf in self.result_leaves():
             name = self.result_name(leaf)
             if is_text_like(leaf.type):
                 out += [name, name + '_max', 'out_%s_bytes' % name]
@@ -103,7 +118,7 @@ class Client:
 
     def functions(self):
         """(prefix, arguments, body) of each public function but finish."""
-        has_caps = bool(self.params.capabilities)
+        has_caps = self.params.is_flat and bool(self.params.capabilities)
         for transfers in (False, True) if has_caps else (False,):
             name = self.name + ('_transfer' if transfers else '')
             values = self.request_values(transfers)
@@ -140,6 +155,9 @@ class Client:
                          ['call', 'false', self.results_room(bounded=False), 'self'] + values) + '\n'
 
     def results_room(self, bounded):
+        if not self.results.is_flat:
+            bound = self.results.name.upper() + '_BYTES_MAX'
+            return 'capos_room(buffer_bytes, %s)' % bound if bounded else bound
         parts = [str(self.results.bytes_min())]
         for leaf in self.results.leaves:
             if not is_text_like(leaf.type):
@@ -153,6 +171,8 @@ class Client:
 
     def request(self):
         params, results = self.params, self.results
+        if not params.is_flat:
+            return self.nested_request()
         texts = [leaf for leaf in params.leaves if is_text_like(leaf.type)]
         caps = params.capabilities
         body = []
@@ -194,11 +214,34 @@ class Client:
             size] + (['transfers', 'transfer_count'] if caps else ['nullptr', '0']))
         body.append(submit + '\n')
         body.append('    return status == STATUS_OK ? status : capos_call_abandon(call, status);\n')
+        return self.request_function(body)
+
+    def request_function(self, body):
         return '%s\n{\n%s}\n\n' % (
             wrap_call('static inline enum status %s_request' % self.name,
                       ['struct capos_call *call', 'bool synchronous',
                        'uint32_t results_bytes_max', self.self] + self.request_arguments(True),
                       suffix=''), ''.join(body))
+
+    def nested_request(self):
+        """The parameters as a message that the caller built."""
+        caps = self.params.capabilities
+        transfers = ['transfers', 'transfer_count'] if caps else ['nullptr', '0']
+        count = ' || transfer_count > %d' % len(caps) if caps else ''
+        begin = ['call', '(uint32_t)request_bytes', transfers[1], 'results_bytes_max',
+                 str(len(self.results.capabilities))]
+        return self.request_function([
+            '    if (request_bytes > %s_BYTES_MAX || request_bytes %% 8 != 0%s)\n'
+            '        return STATUS_BAD_MESSAGE;\n' % (self.params.name.upper(), count),
+            wrap_call('    void *message = synchronous ? capos_call_begin_sync', begin,
+                      suffix='') + '\n',
+            wrap_call('                                : capos_call_begin', begin) + '\n',
+            '    if (message == nullptr)\n        return STATUS_OVERLOADED;\n'
+            '    __builtin_memcpy(message, request, request_bytes);\n',
+            wrap_call('    enum status status = capos_call_submit', [
+                'call', 'self.id', 'capos_linked_id(&capos_interface_%s)' % c_name(self.interface),
+                self.names.constant, '(uint32_t)request_bytes'] + transfers) + '\n',
+            '    return status == STATUS_OK ? status : capos_call_abandon(call, status);\n'])
 
     def fill(self, leaf):
         name, kind = argument_name(leaf), leaf.type.kind
@@ -216,10 +259,18 @@ class Client:
             body = '    return capos_call_end(call, capos_call_wait(call));\n'
             return '%s\n{\n%s}\n\n' % (wrap_call(prefix, arguments, suffix=''), body)
         body = ['    enum status status = capos_call_wait(call);\n'
-                '    struct %s results;\n    if (status == STATUS_OK)\n' % results.name,
-                wrap_call('        status = %s_decode' % results.name,
-                          ['call->results', 'call->results_bytes', '&results']) + '\n']
-        for leaf in results.leaves:
+                '    struct %s results;\n' % results.name]
+        source = 'call->results'
+        if not results.is_flat:
+            source = 'buffer'
+            body.append('    if (status == STATUS_OK && call->results_bytes > buffer_bytes)\n'
+                        '        status = STATUS_NO_RESULT_SPACE;\n'
+                        '    if (status == STATUS_OK)\n'
+                        '        __builtin_memcpy(buffer, call->results, call->results_bytes);\n')
+        body.append('    if (status == STATUS_OK)\n' + wrap_call(
+            '        status = %s_decode' % results.name,
+            [source, 'call->results_bytes', '&results']) + '\n')
+        for leaf in self.result_leaves():
             name = self.result_name(leaf)
             if is_text_like(leaf.type):
                 test = '>=' if leaf.type.kind == 'text' else '>'
@@ -228,7 +279,9 @@ class Client:
         for leaf in results.capabilities:
             body.append(self.take(leaf))
         body.append('    if (status != STATUS_OK)\n        return capos_call_end(call, status);\n')
-        for leaf in results.leaves:
+        if not results.is_flat:
+            body.append('    *out_results = results;\n')
+        for leaf in self.result_leaves():
             body.append(self.give(leaf))
         body.append('    return capos_call_end(call, STATUS_OK);\n')
         return '%s\n{\n%s}\n\n' % (wrap_call(prefix, arguments, suffix=''), ''.join(body))
@@ -284,11 +337,19 @@ class Server:
 
     def reply_head(self, names):
         arguments = ['struct capos_server_call *call']
-        if not names.results.is_empty:
+        if not names.results.is_flat:
+            arguments.append('const struct wire_builder *results')
+        elif not names.results.is_empty:
             arguments.append('const struct %s *results' % names.results.name)
         if names.results.capabilities:
             arguments += ['const struct capos_transfer *transfers', 'uint32_t transfer_count']
         return 'void %s_reply' % names.name, arguments
+
+    @staticmethod
+    def reply_begin_head(names):
+        return ('struct %s_builder %s_reply_begin' % (names.results.name, names.name),
+                ['struct capos_server_call *call', 'struct wire_builder *results',
+                 'uint32_t bytes_max'])
 
     def declarations(self):
         out = ['''// A server of %s: one function per method.  A function answers now or later, with
@@ -304,6 +365,12 @@ struct %s_server_ops {
         out.append('};\n\n// Decodes a received call and passes it on; answers it if it is malformed.\n')
         out.append(wrap_call('void %s_serve' % self.name, self.serve_arguments()) + '\n\n')
         for names in self.methods:
+            if not names.results.is_flat:
+                out.append('// Starts the results in the call\'s buffer, up to `bytes_max` bytes; the reply '
+                           'sends them.\n// Without memory, or if they don\'t fit, the reply fails the '
+                           'call.\n')
+                out.append(wrap_call('[[nodiscard]] ' + self.reply_begin_head(names)[0],
+                                     self.reply_begin_head(names)[1]) + '\n')
             if names.results.capabilities:
                 out.append('// The capability fields of the results are indices into `transfers`.\n')
             out.append(wrap_call(*self.reply_head(names)) + '\n')
@@ -343,6 +410,8 @@ struct %s_server_ops {
         if results.is_empty:
             body = '    capos_server_reply(call, 0, nullptr, 0);\n'
             return '%s\n{\n%s}\n\n' % (wrap_call(prefix, arguments, suffix=''), body)
+        if not results.is_flat:
+            return self.nested_reply(names)
         room = [str(results.bytes_min())]
         for leaf in results.leaves:
             if is_text_like(leaf.type):
@@ -363,6 +432,30 @@ struct %s_server_ops {
         capos_server_reply(call, message_bytes, %(transfers)s);
 ''' % {'room': ' + '.join(room), 'results': results.name, 'transfers': transfers}
         return '%s\n{\n%s}\n\n' % (wrap_call(prefix, arguments, suffix=''), body)
+
+    def nested_reply(self, names):
+        name = names.results.name
+        transfers = 'transfers, transfer_count' if names.results.capabilities else 'nullptr, 0'
+        return '''%(begin)s
+{
+    uint32_t room_bytes = bytes_max < %(max)s_BYTES_MAX ? bytes_max & ~7u : %(max)s_BYTES_MAX;
+    void *message = capos_server_reply_buffer(call, room_bytes);
+    wire_builder_init(results, message, message == nullptr ? 0 : room_bytes);
+    return %(name)s_root(results);
+}
+
+%(head)s
+{
+    uint32_t message_bytes = wire_builder_finish(results);
+    if (message_bytes == 0)
+        capos_server_fail(call, STATUS_OVERLOADED, "the results have no room");
+    else
+        capos_server_reply(call, message_bytes, %(transfers)s);
+}
+
+''' % {'begin': wrap_call(*self.reply_begin_head(names), suffix=''), 'name': name,
+       'max': name.upper(), 'head': wrap_call(*self.reply_head(names), suffix=''),
+       'transfers': transfers}
 
     def definitions(self):
         out = [self.serve_one(names) + self.reply(names) for names in self.methods]
@@ -450,6 +543,10 @@ def capos_files(schema, file):
 // callee gets a copy.  X_transfer takes it as a struct capos_transfer, to move or narrow
 // it.  A result capability belongs to the caller; one that isn't asked for is released.
 // Text is copied with its NUL, so a buffer holds one byte more than the text.
+//
+// Parameters with lists, structs or unions are passed as a message that the caller built
+// (X_params_root).  Such results are copied into a buffer of the caller's, 8-byte aligned;
+// the struct points into it.
 //
 // X_begin submits and X_finish waits for that call and ends it; between them any number of
 // calls may be in flight and complete in any order.

@@ -78,10 +78,16 @@ class Cases:
         self.lengths()
         self.roots()
         for leaf in names.params.leaves:
+            if leaf.path not in self.sample.places: # in another half of a union
+                continue
             if leaf.type.kind == 'enum':
                 self.enum(schema, leaf)
             elif is_text_like(leaf.type):
                 self.bytes(leaf)
+            elif leaf.type.kind == 'list':
+                self.list(leaf)
+            elif leaf.type.kind == 'struct':
+                self.struct(leaf)
         for leaf in names.params.capabilities:
             self.capability(leaf)
         if names.params.capabilities and all(
@@ -162,6 +168,35 @@ class Cases:
         end = 8 * (place + 1 + offset) + (over + 7) // 8 * 8
         self.add('%s is one byte longer than its bound' % name, place, point(offset, 2, over),
                  max(end, self.size))
+
+    def list(self, leaf):
+        name, place = leaf.field.name, self.sample.places[leaf.path]
+        pointer = self.words[place]
+        size, count = pointer >> 32 & 7, pointer >> 35
+        words = pointer & 0xfffffffc
+        for what, value in (
+                ('behind the end', len(self.words) << 2 | 1 | size << 32 | count << 35),
+                ('before the start', (-place - 2 & 0x3fffffff) << 2 | 1 | size << 32 | count << 35),
+                ('longer than the message', words | 1 | size << 32 | (1 << 29) - 1 << 35),
+                ('bits', words | 1 | 1 << 32 | count << 35),
+                ('a struct', 0x100000000),
+                ('a far pointer', FAR),
+                ('a capability', CAPABILITY)):
+            self.add('%s is %s' % (name, what), place, value)
+        if size == 7:                # a tag word counts the structs
+            tag = place + 1 + (words >> 2)
+            self.add('%s counts more structs than it has words' % name, tag,
+                     self.words[tag] & ~0xffffffff | (1 << 29) << 2)
+            self.add('%s has a tag that is no struct' % name, tag, self.words[tag] | 1)
+            over = (leaf.bound + 1) << 2
+            self.add('%s has an empty struct more than its bound' % name, tag, over)
+
+    def struct(self, leaf):
+        name, place = leaf.field.name, self.sample.places[leaf.path]
+        self.add('%s lies behind the end' % name, place,
+                 self.words[place] & ~0xffffffff | len(self.words) << 2)
+        self.add('%s is a list' % name, place, LIST_OF_NOTHING)
+        self.add('%s is a far pointer' % name, place, FAR)
 
     def capability(self, leaf):
         name, place = leaf.field.name, self.sample.places[leaf.path]

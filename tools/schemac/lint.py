@@ -98,12 +98,12 @@ class Lint:
             self.method_struct(node, path, Layout(self.schema, struct), suffix)
 
     def method_struct(self, node, path, layout, suffix):
-        if not layout.is_flat:
-            home = 'a kernel-homed method' if is_kernel_homed(node) else 'a method'
-            self.report(node.file, layout.node.path, '%s of %s is not flat: %s has scalars, enums, '
-                        'bounded Text and Data, and capabilities only'
-                        % (layout.node.name, path, home))
+        if not layout.is_flat and is_kernel_homed(node):
+            self.report(node.file, layout.node.path, '%s of %s is not flat: a kernel-homed method '
+                        'has scalars, enums, bounded Text and Data, and capabilities only'
+                        % (layout.node.name, path))
             return
+        self.inner_capabilities(layout)
         for leaf in layout.leaves:
             if is_kernel_homed(node) and leaf.type.kind in ('float32', 'float64'):
                 self.report(node.file, '%s.%s' % (layout.node.path, leaf.field.name),
@@ -119,6 +119,21 @@ class Lint:
         if size is not None and size > limit:
             self.report(node.file, layout.node.path, '%s takes up to %d bytes, the most is %d'
                         % (layout.node.path, size, limit))
+
+    def inner_capabilities(self, layout):
+        """No capability lies within a list or struct of a message: who takes or releases it
+        would have to search for it."""
+        for leaf in layout.leaves:
+            for type in (leaf.type, leaf.type.element):
+                if type is None or type.kind != 'struct':
+                    continue
+                inner = Layout(self.schema, self.schema.nodes[type.type_id])
+                for capability in inner.capabilities:
+                    path = '%s.%s' % (inner.node.path, capability.field.name)
+                    self.report(inner.node.file, path, 'field %s is a capability within a list or '
+                                'struct of %s: only its own fields may be'
+                                % (path, layout.node.path))
+                self.inner_capabilities(inner)
 
     # ---- Structs and enums
 
