@@ -172,8 +172,10 @@ class ReferenceOfASchema(unittest.TestCase):
         self.assertIn('struct keeper_server_ops {', self.pages['Keeper.md'])
 
     def test_every_status_is_explained(self):
-        for status in self.made.statuses.enumerants:
-            self.assertIn(f'| `{status.name}` | ', self.pages['errors.md'])
+        for number, status in enumerate(self.made.statuses.enumerants):
+            self.assertIn(f'### {status.name}\n\nStatus {number}. {status.doc}',
+                          self.pages['errors.md'])
+        self.assertEqual(self.made.names()['badMessage'], 'errors.md#badmessage')
 
 
 class ReferenceOfCapOS(unittest.TestCase):

@@ -211,6 +211,8 @@ class Reference:
         if node.kind == 'interface':
             return '[%s](%s.md)' % (node.path, node.path)
         page = self.places[node.id]
+        if node is self.statuses:
+            return '[Status](errors.md#statuses)'
         return '[%s](%s.md#%s)' % (node.name, page, slug(node.name))
 
     def type(self, type):
@@ -300,7 +302,7 @@ class Reference:
         for status, reasons in self.reasons(interface, names).items():
             add(status, ', '.join('“%s”' % reason for reason in reasons))
         order = [e.name for e in self.statuses.enumerants]
-        return [('[%s](errors.md#%s)' % (status, slug('Status')), ' '.join(rows[status]))
+        return [('[%s](errors.md#%s)' % (status, slug(status)), ' '.join(rows[status]))
                 for status in sorted(rows, key=order.index)]
 
     def reasons(self, interface, names):
@@ -455,8 +457,13 @@ class Reference:
         return ''.join(out).rstrip() + '\n'
 
     def errors_page(self, file):
-        text = self.file_page(file, 'Errors', file.doc or sentences(self.statuses.doc)[0])
-        return text + '\n' + EVERY_CALL
+        """A heading per status, so that each can be linked to."""
+        statuses = ''.join('### %s\n\nStatus %d. %s\n\n' % (status.name, number, status.doc)
+                           for number, status in enumerate(self.statuses.enumerants))
+        others = ''.join(self.type_section(node) for node in file.declarations
+                         if self.places.get(node.id) == stem(file) and node != self.statuses)
+        return ('# Errors\n\n%s\n\n%s\n## Statuses\n\n%s## Types\n\n%s'
+                % (file.doc or self.statuses.doc, EVERY_CALL, statuses, others)).rstrip() + '\n'
 
     def index(self):
         rows = [('[%s](%s.md)' % (node.path, node.path), sentences(node.doc)[0],
@@ -497,6 +504,9 @@ class Reference:
         for id, page in self.places.items():
             node = self.schema.nodes[id]
             names.setdefault(node.name, '%s.md#%s' % (page, slug(node.name)))
+        names['Status'] = 'errors.md#statuses'
+        for status in self.statuses.enumerants[1:-1]:      # not ok, nor pending
+            names.setdefault(status.name, 'errors.md#' + slug(status.name))
         return names
 
 
