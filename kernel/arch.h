@@ -9,6 +9,7 @@
 //     its end on the CPU's one kernel stack with interrupts off.
 //  2. arch takes the big kernel lock before an upcall and drops it after it has
 //     switched to the thread that the upcall returned, so the core is always alone.
+//     A CPU that waits for the lock still does what the functions below ask of it.
 //  3. The core never dereferences a user address.  It reaches user memory through
 //     frames (arch_frame_pointer).
 #pragma once
@@ -60,8 +61,9 @@ void mm_table_frame_put(void *cookie, paddr_t frame);
 // Makes an empty user half.  STATUS_OVERLOADED without memory.
 [[nodiscard]] enum status arch_space_init(struct arch_space *space, void *cookie);
 
-// Gives all table frames back.  No user page is mapped any more.  The space may be the
-// one that is loaded on this CPU: then the kernel's own tables are loaded first.
+// Gives all table frames back.  No user page is mapped any more, and no other CPU runs a
+// thread in it.  The space may be the one that is loaded on this CPU: then the kernel's own
+// tables are loaded first.
 void arch_space_fini(struct arch_space *space, void *cookie);
 
 // Allocates every table that mapping any page of [address, address + length) needs,
@@ -82,7 +84,8 @@ paddr_t arch_space_unmap(struct arch_space *space, uint64_t address);
 [[nodiscard]] paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
                                         enum page_access *out_access);
 
-// Makes earlier unmaps and narrowings of a range take effect on every CPU.
+// Makes earlier unmaps and narrowings of a range take effect on every CPU: those that have
+// the space loaded are interrupted, and have forgotten the range when this returns.
 void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes);
 
 constexpr uint64_t USER_ADDRESS_MIN = 0x10000;
@@ -109,9 +112,15 @@ struct arch_thread {
 void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack_pointer,
                       uint64_t rdi, uint64_t rsi, uint64_t rdx);
 
+// Takes a thread that will never run again off the CPU that runs it, unless that is this
+// one: when this returns, the CPU no longer executes its code nor uses its storage or its
+// address space, and its entry to the kernel, if it was waiting to make one, is dropped.
+// That CPU makes the upcall kernel_reschedule.
+void arch_thread_stop(struct arch_thread *thread);
+
 // Frees what arch keeps of a thread that ends, and forgets it if its state is loaded on
 // this CPU: an upcall may end the very thread that entered the kernel, and the storage is
-// gone when the upcall returns.
+// gone when the upcall returns.  No other CPU runs it.
 void arch_thread_fini(struct arch_thread *thread);
 
 // Sets what the cap_enter that the thread waits in will return.
@@ -135,7 +144,7 @@ void arch_timer_set(uint64_t deadline_ns);
 constexpr uint32_t ARCH_IRQ_COUNT_MAX = 64;
 
 [[nodiscard]] uint32_t arch_irq_count(void);
-// Routes a line to this CPU, masked.  The upcall is kernel_irq(line); arch masks the
+// Routes a line to the CPU that booted, masked.  The upcall is kernel_irq(line); arch masks the
 // line before the upcall and acknowledges the interrupt controller itself.
 void arch_irq_setup(uint32_t line, bool level_triggered);
 void arch_irq_unmask(uint32_t line);
@@ -151,13 +160,27 @@ void arch_console_write(const void *data, size_t size);
 // machine without a generator.
 void arch_entropy(uint8_t seed[32]);
 
-// ---- This CPU ------------------------------------------------------------------
+// ---- CPUs ----------------------------------------------------------------------
 
+constexpr uint32_t ARCH_CPU_COUNT_MAX = 16;
+
+// Those that run, from before kernel_boot on; the one that boots has index 0.  arch_cpu is
+// this one.
 struct cpu; // kernel/sched/cpu.h
+[[nodiscard]] uint32_t arch_cpu_count(void);
+[[nodiscard]] struct cpu *arch_cpu_at(uint32_t index);
 [[nodiscard]] struct cpu *arch_cpu(void);
+
+// Asks for a kernel_reschedule upcall on another CPU, whether it idles or runs user code.
+// Doesn't wait for it; requests that come before the upcall are one.
+void arch_cpu_kick(struct cpu *cpu);
 
 // Whether the process of the thread that runs next may read the time-stamp counter.
 void arch_set_tsc_allowed(bool allowed);
+
+// Begins a panic: every other CPU is stopped where it is, whatever it does.  Doesn't return
+// if another CPU was first; a panic within a panic is let through.
+void arch_panic_begin(void);
 
 // Prints registers and a symbolised backtrace and stops the machine.
 // kernel/debug/panic.h has the macro to call.

@@ -56,3 +56,7 @@ struct boot_info {
 
 // An interrupt line that the core has set up; arch masked it.
 [[nodiscard]] struct thread *kernel_irq(uint32_t line);
+
+// Another CPU asked for it (arch_cpu_kick), took the thread that ran here away
+// (arch_thread_stop), or an interrupt came that means nothing.  Cheap if there is nothing to do.
+[[nodiscard]] struct thread *kernel_reschedule(void);

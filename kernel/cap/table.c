@@ -11,7 +11,7 @@
 #include <kernel/debug/panic.h>
 #include <kernel/mm/slab.h>
 #include <kernel/object/object.h>
-#include <kernel/sched/cpu.h>
+#include <kernel/sched/sched.h>
 
 static_assert(sizeof(struct cap_slot) == 32);
 
@@ -33,7 +33,7 @@ struct cap_slot *cap_table_slot(const struct cap_table *table, uint32_t index)
 static void clock_holds_change(struct cap_table *table, int by)
 {
     table->clock_holds += (uint32_t)by;
-    arch_cpu()->changed = true;
+    sched_clock_changed(table);
 }
 
 static void cap_table_push_free(struct cap_table *table, struct cap_slot *slot, uint32_t index)

@@ -2,7 +2,8 @@
 // The last thing that the kernel does.
 //
 // Invariant: a panic while panicking prints nothing more, so that a fault in the printing
-// of the trace can't recurse; the machine stops with what was said.
+// of the trace can't recurse; the machine stops with what was said.  Of several CPUs that
+// panic one prints (arch_panic_begin).
 //
 // Not here: registers and backtrace, which arch_panic_stop prints.  Tested in
 // tests/core/debug_test.c.
@@ -24,6 +25,7 @@ constexpr uint32_t PANIC_TRACE_ENTRIES = 32;
 static void begin(const char *file, unsigned line)
 {
     static bool panicking;
+    arch_panic_begin();
     if (panicking)
         arch_panic_stop();
     panicking = true;

@@ -128,6 +128,13 @@ struct thread *kernel_timer(void)
     return sched_leave();
 }
 
+struct thread *kernel_reschedule(void)
+{
+    if (arch_cpu()->changed)
+        sched_preempt();
+    return sched_leave();
+}
+
 struct thread *kernel_irq(uint32_t line)
 {
     trace(TRACE_IRQ, line, 0);

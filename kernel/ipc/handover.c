@@ -9,7 +9,8 @@
 //  1. One submission, no unconsumed completion: the thread waits for what it asks now.
 //  2. Both messages and both result buffers lie in the rings: no copy can fail.
 //  3. No capability travels, no exception.
-//  4. The partner waits, and this completion ends its wait: it can run at once.
+//  4. The partner waits, this completion ends its wait, and it may run on this CPU: it can
+//     run at once.
 //  5. Neither the thread nor its partner is traced.
 //  6. A server that answers finds neither a queued call nor a notice: it will wait; and the
 //     answered call isn't the last hold of its object, which would raise a notice.
@@ -80,7 +81,8 @@ static bool handover_to_server(struct thread *thread, const struct capos_sqe *sq
     uint32_t params_bytes = sqe->params_bytes, result_bytes_max = sqe->result_bytes_max;
     if (!receive->result.in_ring || receive->trace_id != 0 || !waits_for_one(server) ||
         !message_in_ring(params, params_bytes) || !message_in_ring(result, result_bytes_max) ||
-        sizeof(struct capos_recv_header) + params_bytes > receive->result.size_bytes)
+        sizeof(struct capos_recv_header) + params_bytes > receive->result.size_bytes ||
+        !sched_can_run_here(server))
         return false;
     struct op *call = op_create(thread, sqe->user_data, &minted->object, call_withdraw);
     if (call == nullptr)
@@ -141,7 +143,7 @@ static bool handover_return(struct thread *thread, const struct capos_sqe *sqe,
     if (!call->result.in_ring || !waits_for_one(caller) ||
         answer_bytes > call->result.size_bytes || !message_in_ring(answer, answer_bytes) ||
         !message_in_ring(buffer, buffer_bytes) ||
-        buffer_bytes < sizeof(struct capos_recv_header))
+        buffer_bytes < sizeof(struct capos_recv_header) || !sched_can_run_here(caller))
         return false;
     struct op *receive = op_create(thread, sqe->user_data, &endpoint->object, receive_withdraw);
     if (receive == nullptr)

@@ -22,7 +22,7 @@ static struct boot_info ranges_with_holes(void)
         unsigned first, count;
     } pieces[] = {{1, 3}, {7, 1}, {9, 700}, {711, 64}, {1024, 1024}};
     struct boot_info info;
-    host_machine_init(RAM_BYTES, &info);
+    host_machine_init(RAM_BYTES, 1, &info);
     info.ram_count = 0;
     memset(usable, 0, sizeof usable);
     memset(in_use, 0, sizeof in_use);
@@ -185,7 +185,7 @@ static void frame_address_is_the_inverse_of_the_pointer(void)
 static void frame_range_is_ram_for_every_overlap(void)
 {
     static struct boot_info info;
-    host_machine_init(RAM_BYTES, &info);
+    host_machine_init(RAM_BYTES, 1, &info);
     info.reserved_count = 1;
     info.reserved[0] = (struct boot_range){.base = 0x10000000, .size_bytes = 0x1000000};
     info.package = (struct boot_range){.base = 0x20000000, .size_bytes = PAGE_BYTES};

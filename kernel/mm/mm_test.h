@@ -25,7 +25,7 @@ static inline uint64_t random_below(uint64_t bound)
 static inline struct budget *mm_machine(uint64_t ram_bytes)
 {
     static struct boot_info info;
-    host_machine_init(ram_bytes, &info);
+    host_machine_init(ram_bytes, 1, &info);
     frame_init(&info);
     return budget_init();
 }

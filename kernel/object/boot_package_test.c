@@ -16,7 +16,7 @@ static struct boot_info info;
 // A machine whose last pages hold a package of three files.
 static struct budget *machine_with_package(void)
 {
-    host_machine_init(RAM_BYTES, &info);
+    host_machine_init(RAM_BYTES, 1, &info);
     info.ram[0].size_bytes -= PACKAGE_BYTES;
     info.package = (struct boot_range){.base = PACKAGE_BASE, .size_bytes = PACKAGE_BYTES};
     memcpy(info.command_line, "quiet root=x", 13);

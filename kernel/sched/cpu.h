@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What each CPU has of its own.  One CPU runs now; nothing here is shared when more do.
+// What each CPU has of its own.  Everything here is read and written under the kernel lock,
+// also that of another CPU.
 #pragma once
 
 #include <stdint.h>
@@ -10,15 +11,18 @@
 struct thread;
 
 struct cpu {
+    uint32_t index;         // of arch_cpu_at
     struct thread *current; // whose call, fault or time this is; nullptr when idle
     struct thread *charged; // who pays for the time since switched_ns
     struct thread *handoff; // runnable, not in the queue: goes next if current blocks
     // Whether sched_leave has anything to look at: somebody became ready or blocked, a process
-    // is ending, a deadline or a clock hold came or went.
+    // is ending, a deadline or a clock hold came or went, another CPU asks.
     bool changed;
     bool traces_unread;  // call_trace_signal has something to do
     struct rbtree queue; // struct thread, by virtual run time
     uint32_t queue_count;
+    uint32_t offers;       // CPUs that were woken for this queue and haven't come yet
+    struct cpu *woken_by;  // for whose queue this one was woken and hasn't come yet
     uint64_t virtual_time; // of the thread that ran last; newcomers start here
     uint64_t switched_ns;  // what was charged up to
     uint64_t slice_end_ns; // when current has to make room; UINT64_MAX when alone

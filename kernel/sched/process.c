@@ -249,6 +249,7 @@ enum status process_handle_info(struct object *self, struct invocation *,
                                 struct process_handle_info_results *out_results)
 {
     const struct process *process = process_of(self);
+    sched_account();
     *out_results = (struct process_handle_info_results){
         .process_id = process->id,
         .name = {.text = process->name, .size_bytes = process->name_bytes},

@@ -2,24 +2,45 @@
 // Who runs next (sched.c).
 //
 // Each CPU has a queue of ready threads in the order of virtual run time; a thread runs
-// for a slice or until it blocks.  The CPU's timer is set only when somebody else is ready
-// or a deadline is pending: an idle or a lone thread is never interrupted (tickless).
+// for a slice or until it blocks.  A CPU's timer is set only when somebody else is ready
+// there or the next deadline is its to watch: an idle or a lone thread is never interrupted
+// (tickless).
 // Hand-off: a thread that became ready while another runs isn't queued at once; if the
-// running thread then blocks, the CPU goes straight to it.
+// running thread then blocks, the CPU goes straight to it.  So two threads that talk stay
+// on one CPU.
+// Several CPUs: a thread that waits in a queue is offered to an idle CPU, which is kicked and
+// takes it; a CPU that runs out of threads looks into the other queues itself.
 #pragma once
 
-#include <stdint.h>
+#include <kernel/sched/thread.h>
 
-struct thread;
+struct cap_table;
 
 constexpr uint64_t SCHED_SLICE_NS = 4'000'000;
 
 void sched_init(void);
 
+// A new thread's place: state NEW, the default weight and class, any CPU.
+void sched_thread_init(struct thread *thread);
+
+// Sets weight and class.  The weight is from THREAD_WEIGHT_MIN to THREAD_WEIGHT_MAX.
+void sched_set_priority(struct thread *thread, uint32_t weight, enum latency_class class);
+
+// Sets the CPUs that a thread may run on, a bit per index, and moves it there.  False when
+// none of them is in this machine: nothing changes.
+[[nodiscard]] bool sched_set_affinity(struct thread *thread, uint64_t mask);
+
+// Brings the times that processes have used up to now; else they are those of the last switch.
+void sched_account(void);
+
+// A process gained or lost the right to read the time-stamp counter.
+void sched_clock_changed(const struct cap_table *caps);
+
 // A thread that was NEW or WAITING can run.
 void sched_ready(struct thread *thread);
 
-// A thread ends, whatever its state.
+// A thread ends, whatever its state.  If it runs on another CPU, that has left it when this
+// returns.
 void sched_forget(struct thread *thread);
 
 // The current thread blocks until something makes it ready.
@@ -35,6 +56,8 @@ void sched_preempt(void);
 
 // The current thread waits for one completion, and `to`, which waits and has its completion,
 // runs at once: sched_block, sched_ready and sched_leave in one.  Only if
-// sched_can_hand_over: nobody else became ready in this upcall.
+// sched_can_hand_over: nobody else became ready in this upcall; and sched_can_run_here, which
+// moves the clock of a waiting thread to this CPU if it may run here.
 [[nodiscard]] bool sched_can_hand_over(void);
+[[nodiscard]] bool sched_can_run_here(struct thread *thread);
 [[nodiscard]] struct thread *sched_hand_over(struct thread *from, struct thread *to);

@@ -63,7 +63,7 @@ struct thread *thread_create(struct process *process)
     thread->process = process;
     thread->arch.fpu = (uint8_t *)thread + thread_fpu_offset();
     thread->arch.space = &process->space.arch;
-    thread->state = THREAD_NEW;
+    sched_thread_init(thread);
     list_init(&thread->operations);
     list_push_back(&process->threads, &thread->process_link);
     return thread;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Deadlines: functions to be called when the clock has reached a time (timeout.c).
 //
-// Invariant: each pending timeout is in the tree, and the CPU's timer is set no later than
-// the earliest.  O(log n) each; expiry calls run from kernel_timer in order of deadline.
+// Invariant: each pending timeout is in the tree, and some CPU's timer is set no later than
+// the earliest (sched.c).  O(log n) each; expiry calls run from kernel_timer in order of deadline.
 #pragma once
 
 #include <stdint.h>

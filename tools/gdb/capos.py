@@ -64,7 +64,9 @@ class Processes(gdb.Command):
         super().__init__("capos processes", gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
-        current = gdb.parse_and_eval("boot_cpu.current")
+        cpus = gdb.parse_and_eval("percpus")
+        count = int(gdb.parse_and_eval("cpu_count"))
+        running = {int(cpus[i]["core"]["current"]): i for i in range(count)}
         for process in processes():
             resident = int(process["space"]["resident_bytes"]) // 1024
             print(f"{int(process['id']):4} {process['name'].string():20} "
@@ -72,7 +74,8 @@ class Processes(gdb.Command):
                   f"{int(process['caps']['live_count'])} caps, {resident} KiB resident")
             for thread in threads(process):
                 state = thread["arch"].address.cast(pointer_to("struct thread_state"))
-                mark = "*" if int(thread) == int(current) else " "
+                cpu = running.get(int(thread))
+                mark = " " if cpu is None else "*" if count == 1 else f"{cpu}"
                 print(f"   {mark} thread {int(thread):#x} "
                       f"{enum_name(thread['state'], 'THREAD_'):8} rip {int(state['rip']):#x} "
                       f"rsp {int(state['rsp']):#x}, {int(thread['ring']['pending_count'])} pending")

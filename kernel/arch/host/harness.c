@@ -85,16 +85,22 @@ static void init_sleep(struct process *process, struct thread *thread)
     ASSERT(result == ACTOR_BLOCKED && arch_cpu()->current == nullptr);
 }
 
-void harness_boot(uint64_t ram_bytes)
+void harness_boot_cpus(uint64_t ram_bytes, uint32_t cpu_count)
 {
     static struct boot_info info;
     ASSERT(init == nullptr);
-    host_machine_init(ram_bytes, &info);
+    host_machine_init(ram_bytes, cpu_count, &info);
     package_write(&info);
     struct thread *thread = kernel_boot(&info);
-    ASSERT(thread != nullptr && thread == arch_cpu()->current);
+    ASSERT(thread != nullptr);
+    host_resume(thread);
     init = thread->process;
     init_sleep(init, thread);
+}
+
+void harness_boot(uint64_t ram_bytes)
+{
+    harness_boot_cpus(ram_bytes, 1);
 }
 
 struct budget *harness_root_budget(void)
@@ -160,8 +166,8 @@ static void kill(struct process *process)
     if (process->state != PROCESS_ALIVE)
         return;
     process_end(process, &(struct process_handle_wait_results){.kind = END_KIND_KILLED});
-    struct thread *next = sched_leave();
-    ASSERT(next == arch_cpu()->current && process->state == PROCESS_ENDED);
+    host_resume(sched_leave());
+    ASSERT(process->state == PROCESS_ENDED);
 }
 
 // Processes that are being built end with the builder, which some actor holds.
@@ -181,6 +187,8 @@ bool harness_end(void)
     struct process *process;
     while ((process = some_living_process()) != nullptr)
         kill(process);
+    host_deliver_kicks();
+    host_cpu_use(0);
     struct counts after = counts_take();
     const struct counts *before = &counts_before;
     bool same = count_same("free frames", before->free_frames, after.free_frames);
@@ -292,8 +300,7 @@ struct actor *actor_create(const char *name)
     ASSERT(status == STATUS_OK);
     status = process_start(actor->process, actor->memory, actor->memory, 0);
     ASSERT(status == STATUS_OK);
-    struct thread *next = sched_leave();
-    ASSERT(next == arch_cpu()->current);
+    host_resume(sched_leave());
     return actor;
 }
 
@@ -345,10 +352,13 @@ struct object *actor_object(const struct actor *actor, capos_cap_id cap)
 
 void actor_run(struct actor *actor)
 {
-    struct cpu *cpu = arch_cpu();
-    struct thread *thread = actor_thread(actor), *before = cpu->current;
-    if (thread == before)
+    struct thread *thread = actor_thread(actor);
+    if (thread->state == THREAD_RUNNING) {
+        host_cpu_use(thread->cpu->index);
         return;
+    }
+    struct cpu *cpu = arch_cpu();
+    struct thread *before = cpu->current;
     ASSERT(thread->state == THREAD_READY); // else the test acts as somebody who waits
     sched_forget(thread);
     if (before != nullptr) {
@@ -356,9 +366,10 @@ void actor_run(struct actor *actor)
         sched_ready(before);
     }
     thread->state = THREAD_RUNNING;
+    thread->cpu = cpu;
     cpu->current = thread;
-    struct thread *next = sched_leave();
-    ASSERT(next == thread);
+    host_resume(sched_leave());
+    ASSERT(cpu->current == thread);
 }
 
 int64_t actor_returned(const struct actor *actor)
@@ -372,16 +383,15 @@ int64_t actor_returned(const struct actor *actor)
 int64_t actor_enter(struct actor *actor, uint64_t min_complete, uint64_t timeout_ns)
 {
     actor_run(actor);
-    const struct thread *next = kernel_cap_enter(min_complete, timeout_ns);
-    ASSERT(next == arch_cpu()->current && (next == nullptr || next->state == THREAD_RUNNING));
+    host_resume(kernel_cap_enter(min_complete, timeout_ns));
     return actor_returned(actor);
 }
 
 void actor_exit(struct actor *actor, int64_t code)
 {
     actor_run(actor);
-    const struct thread *next = kernel_exit(code);
-    ASSERT(next == arch_cpu()->current && !actor_alive(actor));
+    host_resume(kernel_exit(code));
+    ASSERT(!actor_alive(actor));
 }
 
 void actor_kill(struct actor *actor)
@@ -400,12 +410,15 @@ static bool page_allows(const struct actor *actor, uint64_t address, bool write)
 bool actor_touch(struct actor *actor, uint64_t address, bool write)
 {
     actor_run(actor);
-    if (page_allows(actor, address, write))
-        return true;
-    const struct thread *next = kernel_fault(FAULT_KIND_UNMAPPED, address, write, false);
-    ASSERT(next == arch_cpu()->current);
-    ASSERT(!actor_alive(actor) || page_allows(actor, address, write));
-    return actor_alive(actor);
+    if (!page_allows(actor, address, write)) {
+        host_resume(kernel_fault(FAULT_KIND_UNMAPPED, address, write, false));
+        if (!actor_alive(actor))
+            return false;
+        ASSERT(page_allows(actor, address, write));
+    }
+    if (actor_thread(actor)->state == THREAD_RUNNING)
+        host_tlb_fill(address); // else it lost the CPU in the fault
+    return true;
 }
 
 // ---- Memory and ring ----------------------------------------------------------------

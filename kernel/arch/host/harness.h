@@ -6,6 +6,8 @@
 // first makes the core's current thread its thread, as a scheduler would, then does what
 // user code would do: write a submission into the ring, call cap_enter, read completions.
 // An actor that blocks in cap_enter stays there until the core makes it ready.
+// With several CPUs an actor acts where its thread runs; if that is ready but runs nowhere,
+// it gets the CPU that the test is on.  Kicks are delivered when the test says so.
 //
 // Nothing here fails: what a test does wrong is an assertion, which ends it with a
 // backtrace.
@@ -26,6 +28,8 @@ constexpr uint64_t HARNESS_RAM_BYTES = 256 << 20;
 // which is put to sleep for ever, and "sample", HARNESS_SAMPLE_BYTES of a known text
 // (byte i is i * 7 modulo 256).  Once in a test process.
 void harness_boot(uint64_t ram_bytes);
+// The same with several CPUs; the test runs on CPU 0, and goes to another with host_cpu_use.
+void harness_boot_cpus(uint64_t ram_bytes, uint32_t cpu_count);
 
 constexpr uint64_t HARNESS_SAMPLE_BYTES = 5000;
 

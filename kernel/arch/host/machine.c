@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The machine of host tests: all of kernel/arch.h but address spaces (space.c).
+// The machine of host tests: all of kernel/arch.h but page tables (space.c).
 //
 // RAM is one anonymous mapping; a physical address is an offset into it.  Time moves only
 // when a test moves it.  A panic prints the console and a backtrace of the test process
@@ -8,7 +8,9 @@
 // Invariants:
 //  1. Upcalls come only from host_* functions that a test calls, never from within an
 //     arch_* function: the core is never entered twice.
-//  2. The timer is a request for one upcall: it is cleared before it is delivered.
+//  2. A CPU's timer is a request for one upcall: it is cleared before it is delivered.
+//  3. At the end of every upcall each translation that any CPU remembers is that of the page
+//     tables: nobody reaches a frame that was unmapped.
 //
 // Tested in tests/core, by everything.
 #include <kernel/arch/host/machine.h>
@@ -22,12 +24,29 @@
 
 #include <kernel/debug/panic.h>
 #include <kernel/sched/cpu.h>
+#include <kernel/sched/thread.h>
 #include <kernel/upcall.h>
 
 constexpr size_t CONSOLE_BYTES = 65536;
 constexpr size_t FPU_BYTES = 512;
 
 enum { WORD_ENTRY, WORD_STACK, WORD_RDI, WORD_RSI, WORD_RDX, WORD_RESULT };
+
+constexpr unsigned TLB_ENTRIES = 64;
+
+struct host_cpu {
+    struct cpu *core;
+    struct arch_thread *loaded; // runs user code; nullptr when idle
+    const struct arch_space *space;
+    uint64_t timer_ns;
+    bool tsc_allowed, kicked;
+    unsigned tlb_next; // the oldest entry
+    struct {
+        uint64_t address; // 0: unused
+        paddr_t frame;
+        enum page_access access;
+    } tlb[TLB_ENTRIES];
+};
 
 struct irq_line {
     bool set_up, unmasked, raised;
@@ -36,18 +55,26 @@ struct irq_line {
 static struct {
     uint8_t *ram;
     uint64_t ram_bytes;
-    uint64_t now_ns, timer_ns;
+    uint64_t now_ns;
     struct irq_line lines[HOST_IRQ_COUNT];
-    bool tsc_allowed;
+    uint32_t cpu_count;
+    struct host_cpu *active; // the one that the test runs on
+    struct host_cpu cpus[ARCH_CPU_COUNT_MAX];
     size_t console_bytes;
     char console[CONSOLE_BYTES + 1]; // with a NUL
 } machine;
 
 uint8_t host_ports[65536];
+uint64_t host_shootdown_count, host_flush_count, host_flush_pages;
 
-void host_machine_init(uint64_t ram_bytes, struct boot_info *out_info)
+static struct cpu other_cpus[ARCH_CPU_COUNT_MAX - 1];
+
+static void host_tlb_load(struct host_cpu *cpu, const struct arch_space *space);
+static void host_tlb_check(const struct host_cpu *cpu);
+
+void host_machine_init(uint64_t ram_bytes, uint32_t cpu_count, struct boot_info *out_info)
 {
-    ASSERT(ram_bytes % PAGE_BYTES == 0);
+    ASSERT(ram_bytes % PAGE_BYTES == 0 && cpu_count > 0 && cpu_count <= ARCH_CPU_COUNT_MAX);
     host_machine_fini();
     void *ram = mmap(nullptr, ram_bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -57,7 +84,13 @@ void host_machine_init(uint64_t ram_bytes, struct boot_info *out_info)
     }
     machine.ram = ram;
     machine.ram_bytes = ram_bytes;
-    machine.timer_ns = UINT64_MAX;
+    machine.cpu_count = cpu_count;
+    machine.active = &machine.cpus[0];
+    for (uint32_t i = 0; i < cpu_count; i++)
+        machine.cpus[i] = (struct host_cpu){
+            .core = i == 0 ? &boot_cpu : &other_cpus[i - 1],
+            .timer_ns = UINT64_MAX,
+        };
     memset(host_ports, 0, sizeof host_ports);
     *out_info = (struct boot_info){
         .ram = {{.base = HOST_RAM_BASE, .size_bytes = ram_bytes}},
@@ -105,8 +138,24 @@ void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack
     thread->words[WORD_RDX] = rdx;
 }
 
+void arch_thread_stop(struct arch_thread *thread)
+{
+    for (uint32_t i = 0; i < machine.cpu_count; i++) {
+        struct host_cpu *cpu = &machine.cpus[i];
+        if (cpu == machine.active || cpu->loaded != thread)
+            continue;
+        cpu->loaded = nullptr;
+        host_tlb_load(cpu, nullptr);
+        cpu->kicked = true;
+    }
+}
+
 void arch_thread_fini(struct arch_thread *thread)
 {
+    for (uint32_t i = 0; i < machine.cpu_count; i++)
+        ASSERT(machine.cpus[i].loaded != thread || &machine.cpus[i] == machine.active);
+    if (machine.active->loaded == thread)
+        machine.active->loaded = nullptr;
     memset(thread->words, 0xee, sizeof thread->words);
     thread->space = nullptr;
 }
@@ -138,25 +187,147 @@ struct host_entry host_thread_entry(const struct arch_thread *thread)
                                words[WORD_RSI], words[WORD_RDX]};
 }
 
+// ---- CPUs ---------------------------------------------------------------------------
+
 struct cpu *arch_cpu(void)
 {
-    return &boot_cpu;
+    return machine.active->core;
+}
+
+uint32_t arch_cpu_count(void)
+{
+    return machine.cpu_count;
+}
+
+struct cpu *arch_cpu_at(uint32_t index)
+{
+    ASSERT(index < machine.cpu_count);
+    return machine.cpus[index].core;
+}
+
+void arch_cpu_kick(struct cpu *cpu)
+{
+    ASSERT(cpu != arch_cpu());
+    machine.cpus[cpu->index].kicked = true;
 }
 
 void arch_set_tsc_allowed(bool allowed)
 {
-    machine.tsc_allowed = allowed;
+    machine.active->tsc_allowed = allowed;
 }
 
 bool host_tsc_allowed(void)
 {
-    return machine.tsc_allowed;
+    return machine.active->tsc_allowed;
 }
 
-// What a machine does with the thread that an upcall returns.
-static void resume(const struct thread *thread)
+void host_cpu_use(uint32_t index)
 {
-    ASSERT(thread == boot_cpu.current);
+    ASSERT(index < machine.cpu_count);
+    machine.active = &machine.cpus[index];
+}
+
+bool host_cpu_kicked(uint32_t index)
+{
+    ASSERT(index < machine.cpu_count);
+    return machine.cpus[index].kicked;
+}
+
+static struct host_cpu *first_kicked(void)
+{
+    for (uint32_t i = 0; i < machine.cpu_count; i++)
+        if (machine.cpus[i].kicked)
+            return &machine.cpus[i];
+    return nullptr;
+}
+
+void host_deliver_kicks(void)
+{
+    struct host_cpu *before = machine.active, *cpu;
+    while ((cpu = first_kicked()) != nullptr) {
+        cpu->kicked = false;
+        machine.active = cpu;
+        host_resume(kernel_reschedule());
+    }
+    machine.active = before;
+}
+
+void host_resume(const struct thread *next)
+{
+    struct host_cpu *cpu = machine.active;
+    ASSERT(next == cpu->core->current);
+    cpu->loaded = nullptr;
+    if (next != nullptr) {
+        struct thread *thread = container_of(&next->arch, struct thread, arch);
+        cpu->loaded = &thread->arch;
+        ASSERT(thread->state == THREAD_RUNNING && thread->cpu == cpu->core);
+    }
+    host_tlb_load(cpu, next == nullptr ? nullptr : next->arch.space);
+    for (uint32_t i = 0; i < machine.cpu_count; i++)
+        host_tlb_check(&machine.cpus[i]);
+}
+
+// ---- Translations -------------------------------------------------------------------
+
+// Loading another space forgets those of the one before.
+static void host_tlb_load(struct host_cpu *cpu, const struct arch_space *space)
+{
+    if (cpu->space == space)
+        return;
+    cpu->space = space;
+    memset(cpu->tlb, 0, sizeof cpu->tlb);
+}
+
+static void host_tlb_check(const struct host_cpu *cpu)
+{
+    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+        if (cpu->tlb[i].address == 0)
+            continue;
+        enum page_access access = PAGE_NONE;
+        paddr_t frame = arch_space_lookup(cpu->space, cpu->tlb[i].address, &access);
+        // More access than is remembered is found out by a fault.
+        ASSERT(frame == cpu->tlb[i].frame &&
+               (access == cpu->tlb[i].access || cpu->tlb[i].access == PAGE_READ));
+    }
+}
+
+void host_tlb_fill(uint64_t address)
+{
+    struct host_cpu *cpu = machine.active;
+    uint64_t page = address & ~(PAGE_BYTES - 1);
+    enum page_access access = PAGE_NONE;
+    ASSERT(cpu->space != nullptr);
+    paddr_t frame = arch_space_lookup(cpu->space, page, &access);
+    ASSERT(frame != 0 && access != PAGE_NONE);
+    unsigned at = cpu->tlb_next++ % TLB_ENTRIES;
+    cpu->tlb[at].address = page;
+    cpu->tlb[at].frame = frame;
+    cpu->tlb[at].access = access;
+}
+
+void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
+{
+    ASSERT(space->root != 0 && address % PAGE_BYTES == 0 && length_bytes % PAGE_BYTES == 0);
+    host_flush_count++;
+    host_flush_pages += length_bytes / PAGE_BYTES;
+    for (uint32_t i = 0; i < machine.cpu_count; i++) {
+        struct host_cpu *cpu = &machine.cpus[i];
+        if (cpu->space != space)
+            continue;
+        if (cpu != machine.active)
+            host_shootdown_count++;
+        for (unsigned at = 0; at < TLB_ENTRIES; at++)
+            if (cpu->tlb[at].address - address < length_bytes)
+                cpu->tlb[at].address = 0;
+    }
+}
+
+void host_space_unload(const struct arch_space *space)
+{
+    for (uint32_t i = 0; i < machine.cpu_count; i++)
+        ASSERT(machine.cpus[i].space != space || &machine.cpus[i] == machine.active);
+    if (machine.active->space == space)
+        host_tlb_load(machine.active, nullptr);
 }
 
 // ---- Time ---------------------------------------------------------------------------
@@ -168,25 +339,39 @@ uint64_t arch_now_ns(void)
 
 void arch_timer_set(uint64_t deadline_ns)
 {
-    machine.timer_ns = deadline_ns;
+    machine.active->timer_ns = deadline_ns;
+}
+
+// The CPU whose timer fires next.
+static struct host_cpu *next_timer(void)
+{
+    struct host_cpu *next = &machine.cpus[0];
+    for (uint32_t i = 1; i < machine.cpu_count; i++)
+        if (machine.cpus[i].timer_ns < next->timer_ns)
+            next = &machine.cpus[i];
+    return next;
 }
 
 uint64_t host_timer_ns(void)
 {
-    return machine.timer_ns;
+    return next_timer()->timer_ns;
 }
 
 void host_advance_ns(uint64_t duration_ns)
 {
     uint64_t target_ns = machine.now_ns + duration_ns;
     ASSERT(target_ns >= machine.now_ns);
-    while (machine.timer_ns <= target_ns) {
-        if (machine.timer_ns > machine.now_ns)
-            machine.now_ns = machine.timer_ns;
-        machine.timer_ns = UINT64_MAX;
-        resume(kernel_timer());
+    struct host_cpu *before = machine.active, *cpu;
+    while ((cpu = next_timer())->timer_ns <= target_ns) {
+        if (cpu->timer_ns > machine.now_ns)
+            machine.now_ns = cpu->timer_ns;
+        cpu->timer_ns = UINT64_MAX;
+        machine.active = cpu;
+        host_resume(kernel_timer());
+        host_deliver_kicks();
     }
     machine.now_ns = target_ns;
+    machine.active = before;
 }
 
 // ---- Devices ------------------------------------------------------------------------
@@ -226,13 +411,16 @@ bool host_irq_masked(uint32_t line)
 
 void host_irq_deliver(void)
 {
+    struct host_cpu *before = machine.active;
+    machine.active = &machine.cpus[0];
     for (uint32_t i = 0; i < HOST_IRQ_COUNT; i++) {
         struct irq_line *line = irq_line(i);
         if (line->set_up && line->unmasked && line->raised) {
             line->raised = line->unmasked = false;
-            resume(kernel_irq(i));
+            host_resume(kernel_irq(i));
         }
     }
+    machine.active = before;
 }
 
 void host_irq_raise(uint32_t line)
@@ -292,6 +480,10 @@ void arch_backtrace(void)
 {
     void *frames[64];
     backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+}
+
+void arch_panic_begin(void)
+{
 }
 
 void arch_panic_stop(void)

@@ -16,10 +16,10 @@ struct thread;
 constexpr paddr_t HOST_RAM_BASE = 0x100000;
 constexpr uint32_t HOST_IRQ_COUNT = 24;
 
-// Makes a machine with zeroed RAM, a multiple of PAGE_BYTES, the clock at 0 and no line
-// set up; a machine made before is gone.  Fills *out_info with what a boot path would
-// say: all RAM, no package, an empty command line.
-void host_machine_init(uint64_t ram_bytes, struct boot_info *out_info);
+// Makes a machine with zeroed RAM, a multiple of PAGE_BYTES, 1 to ARCH_CPU_COUNT_MAX CPUs, the
+// clock at 0 and no line set up; a machine made before is gone.  Fills *out_info with what
+// a boot path would say: all RAM, no package, an empty command line.
+void host_machine_init(uint64_t ram_bytes, uint32_t cpu_count, struct boot_info *out_info);
 void host_machine_fini(void);
 
 // ---- Time ---------------------------------------------------------------------------
@@ -50,7 +50,29 @@ extern uint8_t host_ports[65536];
 [[nodiscard]] const char *host_console_text(void);
 void host_console_clear(void);
 
-// ---- The CPU ------------------------------------------------------------------------
+// ---- CPUs ---------------------------------------------------------------------------
+// The test runs on one of them at a time: the CPU that makes the next upcall.  The others are
+// in user code or idle, as the kernel left them.
+
+// Makes another CPU the one that the test runs on.
+void host_cpu_use(uint32_t index);
+
+// Whether a CPU was kicked, or had its thread taken away, and hasn't made its upcall yet.
+[[nodiscard]] bool host_cpu_kicked(uint32_t index);
+
+// Makes the upcalls of all CPUs that were kicked, in the order of their indices, until none
+// is left.  The test goes on where it was.
+void host_deliver_kicks(void);
+
+// The end of an upcall: loads the thread that it returned, which must be the core's current.
+// Checks that no CPU has a stale translation.
+void host_resume(const struct thread *next);
+
+// This CPU's MMU looked up a page of the loaded space and remembers it.
+void host_tlb_fill(uint64_t address);
+
+// How often another CPU was made to forget translations.
+extern uint64_t host_shootdown_count;
 
 // The last argument of arch_set_tsc_allowed.
 [[nodiscard]] bool host_tsc_allowed(void);
@@ -63,6 +85,9 @@ struct host_entry {
     uint64_t entry, stack_pointer, rdi, rsi, rdx;
 };
 [[nodiscard]] struct host_entry host_thread_entry(const struct arch_thread *thread);
+
+// A space ends: no other CPU has it loaded, this one forgets it.  For space.c.
+void host_space_unload(const struct arch_space *space);
 
 // Flushes so far, and their pages: for tests that count them.
 extern uint64_t host_flush_count, host_flush_pages;

@@ -22,7 +22,7 @@ constexpr uint64_t ENTRY_ACCESS_MASK = 3;
 constexpr uint64_t ENTRY_UNCACHED = 8;
 constexpr uint64_t ENTRY_FRAME_MASK = ~(PAGE_BYTES - 1);
 
-uint64_t host_flush_count, host_flush_pages, host_map_count;
+uint64_t host_map_count;
 
 static uint64_t *table_at(paddr_t table)
 {
@@ -77,6 +77,7 @@ static void free_tables(paddr_t table, unsigned level, void *cookie)
 
 void arch_space_fini(struct arch_space *space, void *cookie)
 {
+    host_space_unload(space);
     free_tables(space->root, LEVELS, cookie);
     space->root = 0;
 }
@@ -145,12 +146,4 @@ paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
         return 0;
     *out_access = (enum page_access)(*entry >> ENTRY_ACCESS_SHIFT & ENTRY_ACCESS_MASK);
     return *entry & ENTRY_FRAME_MASK;
-}
-
-void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
-{
-    ASSERT(space->root != 0);
-    check_range(address, length_bytes);
-    host_flush_count++;
-    host_flush_pages += length_bytes / PAGE_BYTES;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The one ACPI table that the kernel reads: the MADT, which says where the I/O APICs are
-// and how the ISA lines are wired (acpi.c).
+// The one ACPI table that the kernel reads: the MADT, which says which CPUs there are, where
+// the I/O APICs are and how the ISA lines are wired (acpi.c).
 #pragma once
 
 #include <stdint.h>
@@ -20,6 +20,15 @@ struct acpi_interrupts {
     enum acpi_polarity polarity[ARCH_IRQ_COUNT_MAX]; // by line
 };
 
+struct acpi_cpus {
+    uint32_t apic_ids[ARCH_CPU_COUNT_MAX];
+    unsigned count;
+    unsigned found; // more than count if there wasn't room for all
+};
+
 // Reads the tables below a root (RSDT or XSDT; 0: no ACPI).  Without a MADT: the one
-// I/O APIC where every PC has it, and the wiring of the buses.
-void acpi_read(paddr_t root, bool root_is_xsdt, struct acpi_interrupts *out_interrupts);
+// I/O APIC where every PC has it, the wiring of the buses, and no CPUs.
+void acpi_read(paddr_t root, bool root_is_xsdt, struct acpi_interrupts *out_interrupts,
+               struct acpi_cpus *out_cpus);
+
+void acpi_cpus_add(struct acpi_cpus *cpus, uint32_t apic_id);

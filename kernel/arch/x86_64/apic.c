@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// See apic.h.  References: Intel SDM volume 3, chapter 11 (APIC), 11.12 (x2APIC); Intel
+// See apic.h.  References: Intel SDM volume 3, chapter 11 (APIC), 11.6 (interprocessor
+// interrupts), 11.12 (x2APIC); Intel
 // 8259A data sheet.
 #include <kernel/arch/x86_64/apic.h>
 
@@ -14,6 +15,8 @@ enum apic_register : uint32_t { // byte offsets
     APIC_END_OF_INTERRUPT = 0xb0,
     APIC_SPURIOUS = 0xf0,
     APIC_ERROR_STATUS = 0x280,
+    APIC_COMMAND = 0x300,
+    APIC_COMMAND_TARGET = 0x310,
     APIC_LVT_TIMER = 0x320,
     APIC_LVT_LINT0 = 0x350,
     APIC_LVT_LINT1 = 0x360,
@@ -30,6 +33,12 @@ constexpr uint32_t LVT_MASKED = 1u << 16;
 constexpr uint32_t LVT_NMI = 4u << 8;
 constexpr uint32_t LVT_TIMER_DEADLINE = 2u << 17;
 constexpr uint32_t DIVIDE_BY_1 = 0xb;
+constexpr uint32_t COMMAND_NMI = 4u << 8;
+constexpr uint32_t COMMAND_INIT = 5u << 8;
+constexpr uint32_t COMMAND_STARTUP = 6u << 8;
+constexpr uint32_t COMMAND_PENDING = 1u << 12;
+constexpr uint32_t COMMAND_ASSERT = 1u << 14;
+constexpr uint32_t COMMAND_TO_OTHERS = 3u << 18;
 
 static volatile uint32_t *registers; // nullptr: x2APIC, by MSR
 
@@ -72,16 +81,12 @@ paddr_t apic_physical(void)
     return msr_read(MSR_APIC_BASE) & PTE_ADDRESS;
 }
 
-void apic_init(void)
+void apic_init_cpu(void)
 {
-    pic_disable();
     uint64_t base = msr_read(MSR_APIC_BASE) | APIC_BASE_ENABLE;
     msr_write(MSR_APIC_BASE, base); // x2APIC mode is entered from the enabled state
     if (cpu_features.x2apic)
         msr_write(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
-    else
-        registers = kernel_map_registers(apic_physical());
-
     apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
@@ -93,6 +98,14 @@ void apic_init(void)
     apic_end_of_interrupt();
 }
 
+void apic_init(void)
+{
+    pic_disable();
+    if (!cpu_features.x2apic)
+        registers = kernel_map_registers(apic_physical());
+    apic_init_cpu();
+}
+
 uint32_t apic_id(void)
 {
     uint32_t id = apic_read(APIC_ID);
@@ -102,6 +115,40 @@ uint32_t apic_id(void)
 void apic_end_of_interrupt(void)
 {
     apic_write(APIC_END_OF_INTERRUPT, 0);
+}
+
+static void send(uint32_t apic_id_to, uint32_t command)
+{
+    if (registers == nullptr) {
+        // The write of an MSR isn't ordered after earlier stores (11.12.3).
+        __asm__ volatile("mfence; lfence" : : : "memory");
+        msr_write(MSR_X2APIC + APIC_COMMAND / 16, (uint64_t)apic_id_to << 32 | command);
+        return;
+    }
+    apic_write(APIC_COMMAND_TARGET, apic_id_to << 24);
+    apic_write(APIC_COMMAND, command);
+    while (apic_read(APIC_COMMAND) & COMMAND_PENDING)
+        cpu_relax();
+}
+
+void apic_send(uint32_t apic_id_to, uint8_t vector)
+{
+    send(apic_id_to, COMMAND_ASSERT | vector);
+}
+
+void apic_send_nmi_to_others(void)
+{
+    send(0, COMMAND_TO_OTHERS | COMMAND_ASSERT | COMMAND_NMI);
+}
+
+void apic_send_init(uint32_t apic_id_to)
+{
+    send(apic_id_to, COMMAND_ASSERT | COMMAND_INIT);
+}
+
+void apic_send_startup(uint32_t apic_id_to, paddr_t page)
+{
+    send(apic_id_to, COMMAND_ASSERT | COMMAND_STARTUP | (uint32_t)(page / PAGE_BYTES));
 }
 
 void apic_timer_start(uint32_t ticks)

@@ -198,6 +198,17 @@ void clock_init(void)
                cpu_features.tsc_deadline ? "TSC deadline" : "count");
 }
 
+void clock_init_cpu(void)
+{
+    if (cpu_features.tsc_deadline)
+        apic_timer_use_deadline();
+}
+
+void clock_wait_ns(uint64_t duration_ns)
+{
+    wait_ticks(scale(duration_ns, ticks_per_ns, TICK_SHIFT));
+}
+
 // ---- Clock and alarm ----------------------------------------------------------------
 
 uint64_t arch_now_ns(void)

@@ -4,7 +4,6 @@
 #include <kernel/arch/x86_64/cpu.h>
 
 #include <kernel/arch.h>
-#include <kernel/arch/x86_64/lock.h>
 #include <kernel/arch/x86_64/percpu.h>
 #include <kernel/arch/x86_64/trap.h>
 #include <kernel/arch/x86_64/x86.h>
@@ -12,22 +11,24 @@
 #include <kernel/debug/panic.h>
 #include <kernel/sched/cpu.h>
 
-uint32_t kernel_lock;
 struct cpu_features cpu_features;
+
+alignas(4096) uint8_t boot_stack[STACK_GUARD_BYTES + STACK_BYTES];
+static alignas(FAULT_STACK_BYTES) uint8_t
+    boot_fault_stacks[FAULT_STACK_COUNT][FAULT_STACK_BYTES];
 struct percpu boot_percpu = {
     .self = &boot_percpu,
     .core = &boot_cpu,
     .thread = &boot_percpu.no_thread,
+    .stack_top = (uint64_t)boot_stack + sizeof(boot_stack),
+    .fault_stacks = boot_fault_stacks,
     .timer_wanted_ns = UINT64_MAX,
     .timer_programmed_ns = UINT64_MAX,
 };
 
-alignas(4096) uint8_t boot_stack[STACK_GUARD_BYTES + STACK_BYTES];
-
-// One each for the exceptions that may come at any instruction.  The last word of each
-// points to struct percpu: see trap_anywhere in entry.S.
-enum fault_stack { FAULT_STACK_NMI, FAULT_STACK_DOUBLE, FAULT_STACK_MACHINE, FAULT_STACKS };
-static alignas(FAULT_STACK_BYTES) uint8_t fault_stacks[FAULT_STACKS][FAULT_STACK_BYTES];
+// The last word of each points to struct percpu: see trap_anywhere in entry.S.
+enum fault_stack { FAULT_STACK_NMI, FAULT_STACK_DOUBLE, FAULT_STACK_MACHINE };
+static_assert(FAULT_STACK_MACHINE + 1 == FAULT_STACK_COUNT);
 
 struct gate {
     uint16_t offset_low;
@@ -81,6 +82,22 @@ static const struct {
     {"SYSCALL", 0x80000001, EDX, 11},
 };
 
+static struct cpu_features read_features(void)
+{
+    return (struct cpu_features){
+        .x2apic = has_bit(1, ECX, 21),
+        .tsc_deadline = has_bit(1, ECX, 24),
+        .tsc_invariant = has_bit(0x80000007, EDX, 8),
+        .rdrand = has_bit(1, ECX, 30),
+        .rdseed = has_bit(7, EBX, 18),
+        .smep = has_bit(7, EBX, 7),
+        .smap = has_bit(7, EBX, 20),
+        .umip = has_bit(7, ECX, 2),
+        .hypervisor = has_bit(1, ECX, 31),
+        .xsaveopt = cpuid_read(0xd, 1).eax & 1,
+    };
+}
+
 void cpu_detect(void)
 {
     unsigned missing = 0;
@@ -93,18 +110,13 @@ void cpu_detect(void)
     if (missing > 0)
         PANIC("this CPU lacks %u features; with QEMU, -cpu max has all", missing);
 
-    cpu_features = (struct cpu_features){
-        .x2apic = has_bit(1, ECX, 21),
-        .tsc_deadline = has_bit(1, ECX, 24),
-        .tsc_invariant = has_bit(0x80000007, EDX, 8),
-        .rdrand = has_bit(1, ECX, 30),
-        .rdseed = has_bit(7, EBX, 18),
-        .smep = has_bit(7, EBX, 7),
-        .smap = has_bit(7, EBX, 20),
-        .umip = has_bit(7, ECX, 2),
-        .hypervisor = has_bit(1, ECX, 31),
-        .xsaveopt = cpuid_read(0xd, 1).eax & 1,
-    };
+    cpu_features = read_features();
+}
+
+bool cpu_is_like_first(void)
+{
+    struct cpu_features features = read_features();
+    return __builtin_memcmp(&features, &cpu_features, sizeof(features)) == 0;
 }
 
 void cpu_log(void)
@@ -121,8 +133,13 @@ void cpu_log(void)
 
 // ---- Setting up ---------------------------------------------------------------------
 
+// The kinds of memory that a page-table entry can name, as after a reset: what firmware did to
+// them on one CPU holds for none.
+constexpr uint64_t PAT_INITIAL = 0x0007040600070406;
+
 static void init_control_registers(struct percpu *cpu)
 {
+    msr_write(MSR_PAT, PAT_INITIAL);
     cr0_write(CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
     cpu->cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE |
                CR4_OSXSAVE | CR4_TSD;
@@ -139,7 +156,7 @@ static void init_control_registers(struct percpu *cpu)
 // The top of a fault stack, below the word that points to struct percpu.
 static uint64_t init_fault_stack(enum fault_stack which, struct percpu *cpu)
 {
-    uint8_t *end = fault_stacks[which] + FAULT_STACK_BYTES;
+    uint8_t *end = cpu->fault_stacks[which] + FAULT_STACK_BYTES;
     *(struct percpu **)(void *)(end - sizeof(void *)) = cpu;
     return (uint64_t)end - 16;
 }
@@ -152,9 +169,8 @@ static void tss_set(uint32_t pair[2], uint64_t value)
 
 static void init_segments(struct percpu *cpu)
 {
-    cpu->stack_top = (uint64_t)boot_stack + sizeof(boot_stack);
     tss_set(&cpu->tss.stacks[0], cpu->stack_top);
-    for (unsigned i = 0; i < FAULT_STACKS; i++)
+    for (unsigned i = 0; i < FAULT_STACK_COUNT; i++)
         tss_set(&cpu->tss.interrupt_stacks[2 * i], init_fault_stack(i, cpu));
     cpu->tss.io_map_offset = sizeof(cpu->tss);
 
@@ -204,6 +220,10 @@ static void init_gates(void)
             .offset_high = (uint32_t)(stub >> 32),
         };
     }
+}
+
+static void load_gates(void)
+{
     struct descriptor_pointer pointer = {sizeof(gates) - 1, (uint64_t)gates};
     __asm__ volatile("lidt %0" : : "m"(pointer));
 }
@@ -228,7 +248,9 @@ void cpu_init(void)
     struct percpu *cpu = percpu();
     init_control_registers(cpu);
     init_segments(cpu);
-    init_gates();
+    if (cpu == &boot_percpu)
+        init_gates();
+    load_gates();
     init_syscall();
 }
 

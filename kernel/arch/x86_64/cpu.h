@@ -22,8 +22,12 @@ extern struct cpu_features cpu_features;
 // Reads the features.  Panics with the names of those that the kernel can't do without.
 void cpu_detect(void);
 
-// Control registers, segments, the interrupt descriptor table, SYSCALL.
+// Sets this CPU up: control registers, segments, the interrupt descriptor table, SYSCALL.  The
+// same on every CPU.
 void cpu_init(void);
+
+// Whether this CPU has the features of the one that called cpu_detect.
+[[nodiscard]] bool cpu_is_like_first(void);
 
 // Says on the console which protections this CPU lacks.
 void cpu_log(void);

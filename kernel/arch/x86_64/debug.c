@@ -14,10 +14,12 @@
 #include <kernel/arch/x86_64/debug.h>
 #include <kernel/arch/x86_64/kernel_map.h>
 #include <kernel/arch/x86_64/percpu.h>
+#include <kernel/arch/x86_64/remote.h>
 #include <kernel/arch/x86_64/trap.h>
 #include <kernel/arch/x86_64/x86.h>
 #include <kernel/debug/log.h>
 #include <kernel/debug/panic.h>
+#include <kernel/sched/cpu.h>
 
 constexpr unsigned BACKTRACE_FRAMES_MAX = 32;
 
@@ -83,12 +85,19 @@ struct stack_frame {
     uint64_t return_address;
 };
 
-// Whether a frame is in the kernel's data, where all stacks are.
+static bool frame_within(uint64_t frame, uint64_t start, uint64_t size_bytes)
+{
+    return frame >= start && frame - start <= size_bytes - sizeof(struct stack_frame);
+}
+
+// Whether a frame is on a stack of this CPU.
 static bool frame_valid(uint64_t frame)
 {
-    return frame % sizeof(uint64_t) == 0 && frame >= (uint64_t)data_start &&
-           frame + sizeof(struct stack_frame) <= (uint64_t)image_end &&
-           frame - (uint64_t)boot_stack >= STACK_GUARD_BYTES;
+    const struct percpu *cpu = percpu();
+    return frame % sizeof(uint64_t) == 0 &&
+           (frame_within(frame, cpu->stack_top - STACK_BYTES, STACK_BYTES) ||
+            frame_within(frame, (uint64_t)cpu->fault_stacks,
+                         FAULT_STACK_COUNT * FAULT_STACK_BYTES));
 }
 
 static void print_frames(uint64_t frame)
@@ -146,12 +155,38 @@ static void print_user(struct arch_thread *thread)
                (unsigned long long)arch_thread_stack_pointer(thread));
 }
 
+[[noreturn]] static void halt(void)
+{
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
 [[noreturn]] static void stop(void)
 {
     if (exit_on_panic)
         port_write32(EXIT_PORT, EXIT_VALUE);
-    for (;;)
-        __asm__ volatile("cli; hlt");
+    halt();
+}
+
+static struct percpu *panicking; // the CPU that panicked first
+
+void arch_panic_begin(void)
+{
+    struct percpu *first = nullptr;
+    if (__atomic_compare_exchange_n(&panicking, &first, percpu(), false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST))
+        remote_stop_all();
+    else if (first != percpu())
+        halt();
+}
+
+void debug_stop_if_asked(void)
+{
+    struct percpu *first = __atomic_load_n(&panicking, __ATOMIC_SEQ_CST);
+    if (first == nullptr || first == percpu())
+        return;
+    __atomic_store_n(&percpu()->stopped, true, __ATOMIC_RELAXED);
+    halt();
 }
 
 void arch_panic_stop(void)
@@ -170,6 +205,8 @@ void arch_panic_stop(void)
                    (unsigned long long)cr4_read());
         arch_backtrace();
     }
+    if (arch_cpu_count() > 1)
+        log_printf("on CPU %u of %u\n", cpu->core->index, arch_cpu_count());
     log_printf("kernel moved by 0x%llx\n", (unsigned long long)(kernel_base() - KERNEL_BASE));
     if (cpu->thread != &cpu->no_thread)
         print_user(cpu->thread);

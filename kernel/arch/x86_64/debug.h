@@ -8,6 +8,9 @@
 // command line) instead of halting.
 void debug_init(bool stop_by_exit);
 
+// Stops this CPU for ever if another one panics.
+void debug_stop_if_asked(void);
+
 // Prints a code address with its name, and the frames from a frame pointer on.
 void debug_backtrace(uint64_t instruction_pointer, uint64_t frame_pointer);
 

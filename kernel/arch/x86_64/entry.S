@@ -12,7 +12,10 @@
 //  3. The kernel stack is empty at each entry: nothing on it survives an upcall.  So an
 //     interrupt of the halt loop just drops the frame, and the race between deciding to
 //     halt and an interrupt can't be lost: STI takes effect after HLT has begun.
-//  4. No register that the kernel has used reaches the user: SYSCALL returns with all
+//  4. Nothing of a thread is touched after the lock has been dropped, and before it is taken
+//     only its saved registers are written: who ends a thread that another CPU runs makes
+//     that CPU leave it first (remote.h).
+//  5. No register that the kernel has used reaches the user: SYSCALL returns with all
 //     caller-saved ones cleared but RAX, RCX and R11, which hold what was the user's.
 //
 // References: Intel SDM volume 2, SYSCALL, SYSRET, SWAPGS; volume 3, 6.14.
@@ -20,6 +23,27 @@
 
     .section .text.entry, "ax", @progbits
     .code64
+
+// ---- A CPU that was started: from boot/trampoline.S ----------------------------------
+
+    .globl cpu_entry
+cpu_entry:
+    xorl %edi, %edi
+    xchgq %rdi, cpu_starting(%rip)
+    testq %rdi, %rdi
+    jz 1f // nobody waits for this CPU
+    movq PERCPU_STACK(%rdi), %rsp
+    xorl %eax, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl %eax, %fs
+    movl %eax, %gs
+    xorl %ebp, %ebp // the end of backtraces
+    call cpu_start
+1:  cli
+    hlt
+    jmp 1b
 
 // ---- SYSCALL ------------------------------------------------------------------------
 // RAX: number; RDI, RSI: arguments; RCX: return address; R11: flags.  SFMASK has
@@ -41,8 +65,8 @@ syscall_entry:
     movq %r14, THREAD_R14(%rdx)
     movq %r15, THREAD_R15(%rdx)
     movb $THREAD_KIND_SYSCALL, THREAD_KIND(%rdx)
-    movl $1, %ecx
-    xchgl %ecx, kernel_lock(%rip)
+    movl $1, %ecx // KERNEL_LOCK_TAKEN
+    xchgw %cx, kernel_lock(%rip)
     testl %ecx, %ecx
     jnz .Lsyscall_lock_wait
 .Lsyscall_locked:
@@ -69,7 +93,7 @@ syscall_entry:
     xorl %r8d, %r8d
     xorl %r9d, %r9d
     xorl %r10d, %r10d
-    movl $0, kernel_lock(%rip)
+    movb $0, kernel_lock(%rip)
     swapgs
     sysretq
 
@@ -88,15 +112,23 @@ syscall_entry:
 1:  call kernel_bad_syscall
     jmp .Lsyscall_leave
 
-.Lsyscall_lock_wait: // RAX, RDI, RSI are live
-    pause
-    cmpl $0, kernel_lock(%rip)
-    jne .Lsyscall_lock_wait
-    movl $1, %ecx
-    xchgl %ecx, kernel_lock(%rip)
-    testl %ecx, %ecx
-    jnz .Lsyscall_lock_wait
-    jmp .Lsyscall_locked
+.Lsyscall_lock_wait: // CX: what the lock was; RAX, RDI, RSI are live
+    pushq %rax
+    pushq %rdi
+    pushq %rsi
+    subq $8, %rsp
+    movl %ecx, %edi
+    call kernel_lock_wait
+    movl %eax, %ecx
+    addq $8, %rsp
+    popq %rsi
+    popq %rdi
+    popq %rax
+    testb %cl, %cl
+    jnz .Lsyscall_locked
+    // The thread was taken away while it waited: its system call isn't made.
+    call kernel_reschedule
+    jmp resume
 
 // ---- Resuming a thread --------------------------------------------------------------
 
@@ -142,7 +174,7 @@ resume:
     movq THREAD_R10(%rdx), %r10
     movq THREAD_R11(%rdx), %r11
     movq THREAD_RDX(%rdx), %rdx
-    movl $0, kernel_lock(%rip)
+    movb $0, kernel_lock(%rip)
     swapgs
     iretq
 
@@ -150,11 +182,19 @@ resume:
     call thread_leave
     movb $1, %gs:PERCPU_IDLE
     movq %gs:PERCPU_STACK, %rsp
-    movl $0, kernel_lock(%rip)
-1:  sti
+    movb $0, kernel_lock(%rip)
+.Lhalt:
+    sti
     hlt
     cli // only an NMI comes back here
-    jmp 1b
+    jmp .Lhalt
+
+// void idle_first(void): a CPU that was started idles, and has never had the lock.
+    .globl idle_first
+idle_first:
+    movb $1, %gs:PERCPU_IDLE
+    movq %gs:PERCPU_STACK, %rsp
+    jmp .Lhalt
 
 // void resume_first(struct thread *): leaves the boot code for ever.
     .globl resume_first

@@ -16,18 +16,24 @@ const struct fpu_area fpu_initial = {
     .mxcsr = MXCSR_INITIAL,
 };
 
+static uint64_t components; // XCR0
 static size_t area_bytes;
+
+void fpu_init_cpu(void)
+{
+    xcr0_write(components);
+    fpu_restore(&fpu_initial);
+}
 
 void fpu_init(void)
 {
     struct cpuid supported = cpuid_read(0xd, 0);
-    uint64_t components = XCR0_X87_SSE | (supported.eax & XCR0_AVX);
+    components = XCR0_X87_SSE | (supported.eax & XCR0_AVX);
     if ((components & XCR0_AVX) && (supported.eax & XCR0_AVX512) == XCR0_AVX512)
         components |= XCR0_AVX512;
-    xcr0_write(components);
+    fpu_init_cpu();
     // EBX: the size that the components enabled just now need.
     area_bytes = (cpuid_read(0xd, 0).ebx + 63u) & ~63u;
-    fpu_restore(&fpu_initial);
 }
 
 size_t arch_fpu_bytes(void)

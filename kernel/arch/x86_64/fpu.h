@@ -25,8 +25,11 @@ static_assert(sizeof(struct fpu_area) == 576);
 
 extern const struct fpu_area fpu_initial;
 
-// Chooses the components and their size.
+// Chooses the components and their size, and enables them on this CPU.
 void fpu_init(void);
+
+// Enables them on another one.
+void fpu_init_cpu(void);
 
 // Makes an area hold the initial state.
 void fpu_init_area(struct fpu_area *area);

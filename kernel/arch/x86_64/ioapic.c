@@ -5,8 +5,8 @@
 
 #include <kernel/arch.h>
 #include <kernel/arch/x86_64/acpi.h>
-#include <kernel/arch/x86_64/apic.h>
 #include <kernel/arch/x86_64/kernel_map.h>
+#include <kernel/arch/x86_64/percpu.h>
 #include <kernel/debug/log.h>
 #include <kernel/debug/panic.h>
 
@@ -111,7 +111,7 @@ void arch_irq_setup(uint32_t number, bool level_triggered)
     if (level_triggered && line->active_low)
         line->redirection |= REDIRECTION_LOW_ACTIVE;
     ioapic_write(&ioapics[line->ioapic], (uint8_t)(IOAPIC_REDIRECTION + 2 * line->index + 1),
-                 apic_id() << 24);
+                 boot_percpu.apic_id << 24);
     line_write(line);
 }
 

@@ -13,7 +13,7 @@ constexpr uint64_t DIRECT_FLAGS = PTE_PRESENT | PTE_WRITE | PTE_GLOBAL | PTE_NO_
 constexpr uint64_t TABLE_FLAGS = PTE_PRESENT | PTE_WRITE;
 
 // Entries of kernel_page_table below the image: 0 stays empty; the next are device
-// registers; the last is the window of physical_read.
+// registers and areas; the last is the window of physical_read.
 constexpr unsigned REGISTER_SLOT_FIRST = 1;
 constexpr unsigned WINDOW_SLOT = KERNEL_IMAGE_PHYSICAL / PAGE_BYTES - 1;
 static unsigned register_slot_next = REGISTER_SLOT_FIRST;
@@ -44,6 +44,24 @@ volatile void *kernel_map_registers(paddr_t page)
     ASSERT(register_slot_next < WINDOW_SLOT);
     return map_slot(register_slot_next++, page,
                     PTE_WRITE | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH);
+}
+
+void *kernel_map_area(uint64_t page_count, struct memory_map *free)
+{
+    if (page_count + 1 > WINDOW_SLOT - register_slot_next)
+        return nullptr;
+    uint8_t *area = nullptr;
+    register_slot_next++; // the guard
+    for (uint64_t i = 0; i < page_count; i++) {
+        paddr_t page = memory_map_take_page(free, UINT64_MAX);
+        if (page == 0)
+            return nullptr; // a machine without memory for this won't get far
+        uint8_t *mapped = map_slot(register_slot_next++, page, PTE_WRITE);
+        __builtin_memset(mapped, 0, PAGE_BYTES);
+        if (i == 0)
+            area = mapped;
+    }
+    return area;
 }
 
 static paddr_t image_physical(const void *symbol)

@@ -46,6 +46,10 @@ void physical_read(void *to, paddr_t from, size_t size_bytes);
 // Maps a page of device registers, uncached, for ever.
 [[nodiscard]] volatile void *kernel_map_registers(paddr_t page);
 
+// Maps zeroed pages out of `free` in a row, for ever, behind one that is never mapped: a stack at
+// their start that overflows faults.  nullptr if there is no room for them.
+[[nodiscard]] void *kernel_map_area(uint64_t page_count, struct memory_map *free);
+
 // Builds the direct map of `ram` and drops what only booting needed: the identity map
 // and the page below the stack.  Tables that the image has no room for are taken out of
 // `free`, a subset of it.

@@ -10,7 +10,8 @@
 //   ffff800000000000 + physical address  the direct map: all RAM, read-write, no execute
 //   ffffffff80000000 - ffffffffc0000000  2 MiB of this, moved by a random distance at
 //                                        boot, are one page table: in its first half
-//                                        device registers and what is looked at while
+//                                        device registers, what the CPUs but the first
+//                                        have of their own, and what is looked at while
 //                                        booting, in its second the kernel's image
 #define KERNEL_BASE           0xffffffff80000000 // as linked
 #define KERNEL_IMAGE_PHYSICAL 0x100000
@@ -55,6 +56,7 @@
 #define VECTOR_IRQ                0x30 // one per line: ARCH_IRQ_COUNT_MAX
 #define VECTOR_TIMER              0x70
 #define VECTOR_APIC_ERROR         0x71
+#define VECTOR_KICK               0x72 // from another CPU: remote.h
 #define VECTOR_SPURIOUS           0x7f
 #define VECTOR_COUNT              0x80
 

@@ -20,6 +20,10 @@ struct tss {
 };
 static_assert(sizeof(struct tss) == 104);
 
+// Exceptions that may come at any instruction have a stack each: NMI, double fault, machine
+// check.
+constexpr unsigned FAULT_STACK_COUNT = 3;
+
 struct percpu {
     struct percpu *self;
     struct cpu *core;           // the core's part
@@ -30,9 +34,13 @@ struct percpu {
     uint64_t cr4;
     uint64_t timer_wanted_ns;     // what the core asked for; UINT64_MAX: nothing
     uint64_t timer_programmed_ns; // when the hardware interrupts; UINT64_MAX: never
+    uint32_t apic_id;
+    uint32_t request; // enum remote_request; see remote.h
     bool panicking;
-    const struct trap_frame *fault; // the kernel's own fault that leads to a panic
-    struct arch_thread no_thread;   // of kind SYSCALL; loaded when no thread is
+    bool stopped;                               // for ever, by another CPU's panic
+    const struct trap_frame *fault;             // the kernel's own fault that leads to a panic
+    uint8_t (*fault_stacks)[FAULT_STACK_BYTES]; // FAULT_STACK_COUNT of them
+    struct arch_thread no_thread;               // of kind SYSCALL; loaded when no thread is
     struct tss tss;
     uint64_t gdt[7];
 };
@@ -52,5 +60,5 @@ static inline struct percpu *percpu(void)
     return self;
 }
 
-// The stack of the CPU that boots; below it a page that is never mapped.
+// The stack of the CPU that boots; below each CPU's is a page that is never mapped.
 extern uint8_t boot_stack[STACK_GUARD_BYTES + STACK_BYTES];

@@ -8,12 +8,17 @@
 //     isn't present would be.
 //  2. User pages are never global: writing CR3 forgets them all.
 //  3. Tables are freed only by arch_space_fini.
+//  4. A CPU has a space loaded only while it runs a thread in it, and until the end of the
+//     upcall that ends the thread: an idle CPU has the kernel's own tables.  (With one CPU it
+//     keeps the space: there is nobody to disturb it.)
 //
 // Reference: Intel SDM volume 3, chapter 4.
-#include <kernel/arch.h>
+#include <kernel/arch/x86_64/space.h>
 
+#include <kernel/arch.h>
 #include <kernel/arch/x86_64/kernel_map.h>
 #include <kernel/arch/x86_64/percpu.h>
+#include <kernel/arch/x86_64/remote.h>
 #include <kernel/arch/x86_64/x86.h>
 #include <kernel/debug/panic.h>
 
@@ -125,6 +130,7 @@ static_assert(TABLE_ENTRIES % 8 == 0 && KERNEL_HALF_FIRST % 8 == 0);
 void arch_space_fini(struct arch_space *space, void *cookie)
 {
     struct percpu *cpu = percpu();
+    ASSERT(!remote_has_loaded(space->root));
     if (cpu->cr3 == space->root) {
         cpu->cr3 = kernel_root_physical();
         cr3_write(cpu->cr3);
@@ -193,15 +199,22 @@ paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
     return *entry & PTE_ADDRESS;
 }
 
-void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
+void space_flush_here(uint64_t root, uint64_t address, uint64_t length_bytes)
 {
     // Loading another space has forgotten, and loading this one will forget, all of it.
-    if (percpu()->cr3 != space->root)
+    if (percpu()->cr3 != root)
         return;
     if (length_bytes > FLUSH_PAGES_MAX * PAGE_BYTES) {
-        cr3_write(space->root);
+        cr3_write(root);
         return;
     }
     for (uint64_t at = address; at < address + length_bytes; at += PAGE_BYTES)
         tlb_flush_page(at);
+}
+
+void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
+{
+    space_flush_here(space->root, address, length_bytes);
+    if (arch_cpu_count() > 1)
+        remote_flush(space->root, address, length_bytes);
 }

@@ -12,8 +12,10 @@
 #include <kernel/arch/x86_64/ioapic.h>
 #include <kernel/arch/x86_64/kernel_map.h>
 #include <kernel/arch/x86_64/lock.h>
+#include <kernel/arch/x86_64/mp_table.h>
 #include <kernel/arch/x86_64/percpu.h>
 #include <kernel/arch/x86_64/serial.h>
+#include <kernel/arch/x86_64/smp.h>
 #include <kernel/arch/x86_64/trap.h>
 #include <kernel/arch/x86_64/x86.h>
 #include <kernel/debug/log.h>
@@ -84,17 +86,22 @@ static struct memory_map refused_memory(const struct boot_facts *facts,
     return refused;
 }
 
-// Memory, interrupts and time, from what the boot loader said.
+// Memory, interrupts, time and the other CPUs, from what the boot loader said.
 static void init_machine(const struct boot_facts *facts, struct boot_info *out_info)
 {
     struct memory_map free = free_memory(facts);
     kernel_map_init(&facts->ram, &free);
 
     struct acpi_interrupts interrupts;
-    acpi_read(facts->acpi_root, facts->acpi_root_is_xsdt, &interrupts);
+    struct acpi_cpus cpus;
+    acpi_read(facts->acpi_root, facts->acpi_root_is_xsdt, &interrupts, &cpus);
+    if (cpus.found == 0)
+        mp_table_read(&cpus);
     apic_init();
+    boot_percpu.apic_id = apic_id();
     struct memory_map refused = refused_memory(facts, &interrupts);
     clock_init();
+    smp_start(&cpus, &free);
 
     memory_map_copy(&free, out_info->ram, &out_info->ram_count);
     memory_map_copy(&refused, out_info->reserved, &out_info->reserved_count);
@@ -117,7 +124,7 @@ static_assert(sizeof((struct boot_info){}.command_line) ==
     cpu_init();                                             // faults are reported
     cpu_log();                                              // protections that lack
     fpu_init();                                             // a thread's save area
-    init_machine(&facts, out_info);                         // memory, lines, time
+    init_machine(&facts, out_info);                         // memory, lines, time, CPUs
 }
 
 static uint64_t choose_stack_guard(void)

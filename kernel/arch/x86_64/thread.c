@@ -5,6 +5,7 @@
 
 #include <kernel/arch/x86_64/cpu.h>
 #include <kernel/arch/x86_64/fpu.h>
+#include <kernel/arch/x86_64/kernel_map.h>
 #include <kernel/arch/x86_64/percpu.h>
 #include <kernel/arch/x86_64/x86.h>
 #include <kernel/debug/panic.h>
@@ -70,6 +71,10 @@ void thread_leave(void)
     save(cpu->thread);
     thread_state(cpu->thread)->gs_base = user_gs_base_exchange(0);
     cpu->thread = &cpu->no_thread;
+    if (arch_cpu_count() > 1 && cpu->cr3 != kernel_root_physical()) {
+        cpu->cr3 = kernel_root_physical();
+        cr3_write(cpu->cr3);
+    }
 }
 
 struct arch_thread *thread_switch(struct arch_thread *next)

@@ -10,7 +10,9 @@
 // Invariants:
 //  1. percpu.thread is the thread whose FPU state and bases are in the CPU; if none,
 //     percpu.no_thread, so that it is never null and saving needs no question.
-//  2. A thread of kind SYSCALL has no vector state but MXCSR and the x87 control word;
+//  2. When the kernel lock is free, the thread that is loaded on a CPU is the core's current
+//     one there.  So what is saved of every other thread is all of it.
+//  3. A thread of kind SYSCALL has no vector state but MXCSR and the x87 control word;
 //     when it is switched to, all other vector state is initialised, so nothing of one
 //     process is seen by another.
 #pragma once
@@ -61,6 +63,7 @@ static inline struct thread_state *thread_state(struct arch_thread *thread)
 // the one before.  Called by entry.S when an upcall returned another thread than entered.
 struct arch_thread *thread_switch(struct arch_thread *next);
 
-// Saves what is left of the loaded thread, if one is, before the CPU idles.  The address
-// space stays.
+// Saves what is left of the loaded thread, if one is, before the CPU idles or because another
+// CPU ends the thread.  The address space stays if this is the only CPU; else the kernel's own
+// tables are loaded.
 void thread_leave(void);

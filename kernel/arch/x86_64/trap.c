@@ -21,13 +21,6 @@ constexpr uint64_t PAGE_FAULT_USER = 1u << 2;
 constexpr uint64_t PAGE_FAULT_RESERVED_BIT = 1u << 3;
 constexpr uint64_t PAGE_FAULT_EXECUTE = 1u << 4;
 
-// The one that was interrupted; nullptr if the CPU was idle.
-static struct thread *current_thread(void)
-{
-    struct percpu *cpu = percpu();
-    return cpu->thread == &cpu->no_thread ? nullptr : (struct thread *)cpu->thread;
-}
-
 static struct thread *page_fault(uint64_t error)
 {
     uint64_t address = cr2_read();
@@ -71,22 +64,27 @@ static struct thread *interrupt(uint64_t vector)
     }
     if (vector == VECTOR_TIMER) {
         apic_end_of_interrupt();
-        return clock_interrupt() ? kernel_timer() : current_thread();
+        return clock_interrupt() ? kernel_timer() : kernel_reschedule();
     }
-    if (vector == VECTOR_APIC_ERROR)
+    if (vector == VECTOR_KICK)
+        apic_end_of_interrupt();
+    else if (vector == VECTOR_APIC_ERROR)
         apic_report_error();
     // Spurious interrupts, of the APIC or a PIC, aren't acknowledged.
-    return current_thread();
+    return kernel_reschedule();
 }
 
 struct thread *trap_dispatch(uint64_t vector, uint64_t error)
 {
     kernel_lock_take();
+    if (vector >= VECTOR_PIC)
+        return interrupt(vector);
+    struct percpu *cpu = percpu();
+    if (cpu->thread == &cpu->no_thread) // it was taken away while it waited for the lock
+        return kernel_reschedule();
     if (vector == VECTOR_PAGE_FAULT)
         return page_fault(error);
-    if (vector < VECTOR_PIC)
-        return kernel_fault(fault_kind_of(vector), 0, false, false);
-    return interrupt(vector);
+    return kernel_fault(fault_kind_of(vector), 0, false, false);
 }
 
 static const char *vector_name(uint64_t vector)
@@ -112,8 +110,8 @@ static const char *vector_name(uint64_t vector)
 
 static bool is_stack_overflow(uint64_t address)
 {
-    uint64_t guard = (uint64_t)boot_stack;
-    return address >= guard && address < guard + STACK_GUARD_BYTES;
+    uint64_t stack = percpu()->stack_top - STACK_BYTES;
+    return address >= stack - STACK_GUARD_BYTES && address < stack;
 }
 
 void trap_kernel_fault(const struct trap_frame *frame)
@@ -134,6 +132,7 @@ void trap_anywhere_dispatch(const struct trap_frame *frame)
 {
     if (frame->vector != VECTOR_NMI)
         trap_kernel_fault(frame);
+    debug_stop_if_asked();
     // A watchdog or a person asks where we are.
     log_printf("NMI at 0x%016llx, privilege level %llu\n", (unsigned long long)frame->rip,
                (unsigned long long)(frame->cs & 3));

@@ -21,8 +21,9 @@ struct thread;
 extern const uint8_t trap_stubs[VECTOR_COUNT][STUB_BYTES];
 void syscall_entry(void);
 
-// In entry.S: leaves the boot code for a thread.  The lock is held.
+// In entry.S: leaves the boot code for a thread, with the lock held; or to idle, without it.
 [[noreturn]] void resume_first(struct thread *thread);
+[[noreturn]] void idle_first(void);
 
 // An interrupt or fault in user mode, or an interrupt of the halt loop.  Takes the lock;
 // returns the thread to resume.

@@ -79,6 +79,7 @@ static inline void tlb_flush_page(uint64_t address)
 
 constexpr uint32_t MSR_APIC_BASE = 0x1b;
 constexpr uint32_t MSR_SYSENTER_CS = 0x174;
+constexpr uint32_t MSR_PAT = 0x277;
 constexpr uint32_t MSR_TSC_DEADLINE = 0x6e0;
 constexpr uint32_t MSR_X2APIC = 0x800;
 constexpr uint32_t MSR_EFER = 0xc0000080;
@@ -137,6 +138,15 @@ static inline uint64_t tsc_read(void)
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
+}
+
+// After all earlier instructions, and before all later ones.
+static inline uint64_t tsc_read_ordered(void)
+{
+    __asm__ volatile("lfence" : : : "memory");
+    uint64_t tsc = tsc_read();
+    __asm__ volatile("lfence" : : : "memory");
+    return tsc;
 }
 
 static inline bool rdseed_try(uint64_t *out_value)
