@@ -89,7 +89,7 @@ static const char *const fixed_arguments[] = {
 // clang-format on
 
 static void build_command_line(struct command_line *line, const struct machine_config *config,
-                               const char *qemu, const char *memory)
+                               const char *qemu, const char *memory, const char *cpus)
 {
     static char gdb[4096 + 32];
     add(line, qemu);
@@ -97,7 +97,11 @@ static void build_command_line(struct command_line *line, const struct machine_c
         add(line, fixed_arguments[i]);
     add(line, "-accel");
     bool kvm = machine_kvm_problem() == nullptr;
-    add(line, kvm ? "kvm" : "tcg,thread=single");
+    // One CPU is quickest without the locks of several threads.  For several CPUs QEMU has a
+    // thread each, if the host's memory model and what else is asked of it (-icount) allow it.
+    add(line, kvm ? "kvm" : config->cpu_count == 1 ? "tcg,thread=single" : "tcg");
+    add(line, "-smp");
+    add(line, cpus);
     add(line, "-cpu");
     add(line, kvm ? "host" : "max");
     add(line, "-m");
@@ -178,10 +182,11 @@ const char *machine_start(const struct machine_config *config, struct machine *o
         snprintf(qemu, sizeof qemu, "%s", name);
     else if (!command_find(name, qemu))
         return "qemu-system-x86_64 is not installed; `capos doctor` says how to get it";
-    char memory[16];
+    char memory[16], cpus[16];
     snprintf(memory, sizeof memory, "%u", config->memory_mib);
+    snprintf(cpus, sizeof cpus, "%u", config->cpu_count);
     struct command_line line = {};
-    build_command_line(&line, config, qemu, memory);
+    build_command_line(&line, config, qemu, memory, cpus);
     if (config->verbose)
         show_command_line(&line);
     struct channel link, serial, errors;

@@ -10,6 +10,7 @@ struct machine_config {
     const char *kernel_path;
     int package_fd; // the boot package
     uint32_t memory_mib;
+    uint32_t cpu_count;
     // Where it waits, stopped, for gdb: a port, or the path of a socket; nullptr: it doesn't.
     const char *gdb;
     bool verbose; // shows the command

@@ -318,6 +318,7 @@ int run_program(struct run_options *options)
     struct machine_config config = {.kernel_path = kernel,
                                     .package_fd = package_fd,
                                     .memory_mib = options->memory_mib,
+                                    .cpu_count = options->cpu_count,
                                     .gdb = options->gdb,
                                     .verbose = options->verbose,
                                     .extra_arguments = options->qemu_arguments,

@@ -12,6 +12,7 @@ enum {
     GRANT,
     ENVIRONMENT,
     MEMORY,
+    CPUS,
     TIMEOUT,
     TTY,
     VERBOSE,
@@ -27,6 +28,7 @@ const struct option run_option_table[] = {
     [GRANT] = {"--grant", "NAME", "give the program one more capability (see `capos list`)"},
     [ENVIRONMENT] = {"--env", "NAME=VALUE", "set an environment variable; none is inherited"},
     [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 16 or more (64)"},
+    [CPUS] = {"--cpus", "N", "CPUs of the machine, 1 to 16 (1)"},
     [TIMEOUT] = {"--timeout", "S", "end the machine after S seconds, with status 124"},
     [TTY] = {"--tty", nullptr, "edit lines in the machine, for programs that use the terminal"},
     [VERBOSE] = {"--verbose", nullptr,
@@ -51,15 +53,14 @@ static enum option_step wrong(char problem[OPTION_PROBLEM_BYTES], const char *fo
     return OPTION_WRONG;
 }
 
-static bool read_memory(const char *text, uint32_t *out_mib)
+static bool read_number(const char *text, uint32_t min, uint32_t max, uint32_t *out_number)
 {
     char *end;
     errno = 0;
-    unsigned long mib = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || *text == '-' || mib < RUN_MEMORY_MIB_MIN ||
-        mib > RUN_MEMORY_MIB_MAX)
+    unsigned long number = strtoul(text, &end, 10);
+    if (errno != 0 || end == text || *end != 0 || *text == '-' || number < min || number > max)
         return false;
-    *out_mib = (uint32_t)mib;
+    *out_number = (uint32_t)number;
     return true;
 }
 
@@ -106,9 +107,14 @@ static enum option_step apply(struct run_options *options, size_t option, const 
         return append(options->qemu_arguments, &options->qemu_argument_count,
                       RUN_QEMU_ARGUMENTS_MAX, "--qemu", value, problem);
     case MEMORY:
-        if (!read_memory(value, &options->memory_mib))
+        if (!read_number(value, RUN_MEMORY_MIB_MIN, RUN_MEMORY_MIB_MAX, &options->memory_mib))
             return wrong(problem, "--mem takes whole MiB from %u to %u, not %.80s",
                          RUN_MEMORY_MIB_MIN, RUN_MEMORY_MIB_MAX, value);
+        return OPTION_FOUND;
+    case CPUS:
+        if (!read_number(value, 1, RUN_CPUS_MAX, &options->cpu_count))
+            return wrong(problem, "--cpus takes a whole number from 1 to %u, not %.80s",
+                         RUN_CPUS_MAX, value);
         return OPTION_FOUND;
     case TIMEOUT:
         if (!read_timeout(value, &options->timeout_ms))
@@ -151,7 +157,8 @@ enum option_step run_options_read(int argument_count, char **arguments,
                                   struct run_options *out_options,
                                   char problem[OPTION_PROBLEM_BYTES])
 {
-    struct run_options options = {.memory_mib = RUN_MEMORY_MIB_DEFAULT, .system = nullptr};
+    struct run_options options = {
+        .memory_mib = RUN_MEMORY_MIB_DEFAULT, .cpu_count = 1, .system = nullptr};
     struct option_reader reader = {.options = run_option_table,
                                    .option_count = run_option_count,
                                    .arguments = arguments,

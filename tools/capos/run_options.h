@@ -13,6 +13,7 @@ constexpr uint32_t RUN_QEMU_ARGUMENTS_MAX = 32;
 constexpr uint32_t RUN_MEMORY_MIB_MIN = 16;
 constexpr uint32_t RUN_MEMORY_MIB_MAX = 1024 * 1024;
 constexpr uint32_t RUN_MEMORY_MIB_DEFAULT = 64;
+constexpr uint32_t RUN_CPUS_MAX = 16; // that the kernel uses
 
 struct run_options {
     const char *grants[RUN_GRANTS_MAX];
@@ -23,6 +24,7 @@ struct run_options {
     const char *qemu_arguments[RUN_QEMU_ARGUMENTS_MAX];
     uint32_t qemu_argument_count;
     uint32_t memory_mib;
+    uint32_t cpu_count;
     uint64_t timeout_ms;    // 0: none
     const char *system;     // the manifest's name
     bool trace;             // print a line per call
