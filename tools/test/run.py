@@ -93,8 +93,12 @@ def all_jobs(fuzz_seconds):
     """Long ones first, so that the end isn't one core waiting for them."""
     jobs = []
     if os.path.exists('build/system/test.package'):
-        jobs.append(Job('booted', ['build/host/capos', 'run', '--system', 'test', '--timeout',
-                                   str(HANG_SECONDS - 20), '--mem', '128', 'testd'], lines=True))
+        testd = ['build/host/capos', 'run', '--system', 'test', '--timeout',
+                 str(HANG_SECONDS - 20), '--mem', '128']
+        jobs.append(Job('booted', [*testd, 'testd'], lines=True))
+        jobs.append(Job('booted on 2 CPUs', [*testd, '--cpus', '2', 'testd'], lines=True))
+        jobs.append(Job('booted on 4 CPUs: storm', [*testd, '--cpus', '4', 'testd', 'storm'],
+                        lines=True))
     jobs += [python_job(path) for path in find('tests/cli/*_test.py')]
     jobs.append(Job('figures', [sys.executable, '-B', 'tools/bench/bench.py', '--check',
                                 '--exact']))
