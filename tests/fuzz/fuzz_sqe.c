@@ -37,7 +37,9 @@ constexpr uint64_t CHILD_MEMORY = 0x10000000; // of the child that is there at t
 constexpr unsigned STEPS_MAX = 400;           // of which at most
 constexpr unsigned STEPS_BEHIND_INPUT = 100;
 
+constexpr unsigned CHILDREN_MAX = 16;
 static struct actor *actors[ACTORS];
+static struct actor *children[CHILDREN_MAX]; // of processes that they built
 
 static void require(bool condition, const char *what)
 {
@@ -409,6 +411,20 @@ static void step_call(struct actor *actor, unsigned slot)
     actor_push(actor, &sqe);
 }
 
+// For an operation of which nothing is known here: what such fields mostly are.
+static void any_fields(const struct actor *actor, struct capos_sqe *sqe)
+{
+    if (next_byte() < 64) // as it is defined for most
+        return;
+    sqe->flags = next_byte();
+    sqe->cap = next_cap(actor);
+    sqe->call_id = next_byte() & 1 ? next_byte() % ACTOR_SLOTS : next_number(actor);
+    sqe->params = next_number(actor);
+    sqe->params_bytes = (uint32_t)next_number(actor);
+    sqe->result = next_number(actor);
+    sqe->result_bytes_max = (uint32_t)next_number(actor);
+}
+
 static void step_other(struct actor *actor, unsigned slot)
 {
     static struct message message;
@@ -438,6 +454,8 @@ static void step_other(struct actor *actor, unsigned slot)
         sqe.cap = next_cap(actor);
     else if (sqe.opcode == CAPOS_OP_CANCEL)
         sqe.call_id = next_byte() % ACTOR_SLOTS;
+    else
+        any_fields(actor, &sqe);
     actor_push(actor, &sqe);
 }
 
@@ -567,50 +585,67 @@ static void step(struct actor *actor)
         step_round_trip(actor);
 }
 
-// A process that was built by one of the three and can run.
-static struct process *some_child(void)
+static bool is_child(const struct process *process)
 {
+    bool ours = process == harness_init();
+    for (unsigned i = 0; i < ACTORS; i++)
+        ours |= process == actors[i]->process;
+    return !ours && process->state == PROCESS_ALIVE;
+}
+
+// The actor of a process that one of the three built; nullptr if there are too many.
+static struct actor *child_adopt(struct process *process)
+{
+    unsigned free = CHILDREN_MAX;
+    for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+        if (children[i] != nullptr && children[i]->process->state != PROCESS_ALIVE) {
+            actor_destroy(children[i]); // else nobody would be the last to let go of it
+            children[i] = nullptr;
+        }
+        if (children[i] != nullptr && children[i]->process == process)
+            return children[i];
+        if (children[i] == nullptr)
+            free = i;
+    }
+    if (free == CHILDREN_MAX)
+        return nullptr;
+    children[free] = actor_adopt(process, CHILD_MEMORY);
+    return children[free];
+}
+
+// Some child that can run.
+static struct actor *some_child(void)
+{
+    struct process *found = nullptr;
+    unsigned skip = next_byte() & 3;
     for (struct list_link *link = list_first(&process_all); link != nullptr;
          link = list_next(&process_all, link)) {
         struct process *process = container_of(link, struct process, all_link);
-        bool ours = process == harness_init();
-        for (unsigned i = 0; i < ACTORS; i++)
-            ours |= process == actors[i]->process;
-        if (!ours && process->state == PROCESS_ALIVE)
-            return process;
+        if (!is_child(process))
+            continue;
+        found = process;
+        if (skip-- == 0)
+            break;
     }
-    return nullptr;
+    return found == nullptr ? nullptr : child_adopt(found);
 }
 
 // A child does something with what it was granted; it may have memory at CHILD_MEMORY.
 static void step_child(void)
 {
-    struct process *process = some_child();
-    if (process == nullptr)
+    struct actor *child = some_child();
+    if (child == nullptr || !can_run(child))
         return;
-    struct actor child = {
-        .process = process,
-        .budget = process->budget,
-        .memory = CHILD_MEMORY,
-        .used = true,
-    };
-    object_get(&process->object);
-    object_get(&process->budget->object);
-    const struct ring *ring = &actor_thread(&child)->ring;
-    child.sq_tail = ring->sq_head;
-    child.cq_head = ring->cq_tail;
-    for (unsigned i = next_byte() & 3; i > 0 && can_run(&child); i--) {
+    if (next_byte() < 64)
+        step_repair(child);
+    for (unsigned i = next_byte() & 3; i > 0 && can_run(child); i--) {
         if (next_byte() < 192)
-            step_call(&child, i);
+            step_call(child, i);
         else
-            step_other(&child, i);
+            step_other(child, i);
     }
-    if (can_run(&child)) {
-        actor_ring(&child)->cq_head = child.cq_head;
-        step_enter(&child);
-    }
-    object_put(&child.budget->object);
-    object_put(&process->object);
+    if (can_run(child))
+        step_enter(child);
 }
 
 static void step_world(void)
@@ -766,6 +801,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     random_state = size > 0 ? data[0] : 0;
     host_console_clear();
     harness_begin();
+    memset(children, 0, sizeof children);
     make_world();
     unsigned steps_behind = 0;
     for (unsigned i = 0; i < STEPS_MAX && steps_behind < STEPS_BEHIND_INPUT; i++) {
