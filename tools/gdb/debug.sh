@@ -33,5 +33,6 @@ done
 
 # Ctrl-C is for gdb to stop the kernel with, not for this script.
 trap '' INT
-gdb -q -x tools/gdb/capos.gdb -ex "target remote $folder/gdb" ${GDB_SCRIPT:+-batch -x "$GDB_SCRIPT"} \
+# gdb gives up after two seconds without an answer; a busy machine needs longer.
+gdb -q -x tools/gdb/capos.gdb -ex 'set remotetimeout 240' -ex "target remote $folder/gdb" ${GDB_SCRIPT:+-batch -x "$GDB_SCRIPT"} \
     build/kernel/unnamed.elf
