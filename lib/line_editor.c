@@ -598,12 +598,14 @@ static uint32_t common_bytes(const char *a, uint32_t a_bytes, const char *b, uin
 void line_editor_complete(struct line_editor *editor, uint32_t start, const char *candidates,
                           size_t candidates_bytes)
 {
-    const char *rest = candidates, *first = nullptr, *text;
+    const char *rest = candidates, *first = nullptr;
     size_t rest_bytes = candidates_bytes;
-    uint32_t common = 0, count = 0, bytes, width;
-    while (editor_candidate(&rest, &rest_bytes, &text, &bytes, &width)) {
-        common = count == 0 ? bytes : common_bytes(first, common, text, bytes);
-        first = count == 0 ? text : first;
+    struct candidate candidate;
+    uint32_t common = 0, count = 0;
+    while (editor_candidate(&rest, &rest_bytes, &candidate)) {
+        common = count == 0 ? candidate.bytes
+                            : common_bytes(first, common, candidate.text, candidate.bytes);
+        first = count == 0 ? candidate.text : first;
         count++;
     }
     bool is_boundary =

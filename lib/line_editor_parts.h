@@ -31,11 +31,17 @@ void editor_show_added(struct line_editor *editor, const char *text, uint32_t by
                        uint32_t width);
 void editor_list(struct line_editor *editor, const char *candidates, size_t bytes);
 
+struct candidate {
+    const char *text;
+    uint32_t bytes;
+    uint32_t width;
+    const char *note; // behind the tab
+    uint32_t note_bytes;
+};
 // Takes the next candidate from the list.  False: no more.  Those that may not stand in a
 // line are passed over.
 [[nodiscard]] bool editor_candidate(const char **candidates, size_t *bytes,
-                                    const char **out_text, uint32_t *out_bytes,
-                                    uint32_t *out_width);
+                                    struct candidate *out_candidate);
 
 // ---- line_editor_history.c ----
 

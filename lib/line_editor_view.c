@@ -344,61 +344,117 @@ void line_editor_resize(struct line_editor *editor, uint32_t columns, uint32_t r
 
 // ---- The list of candidates --------------------------------------------------------
 
-bool editor_candidate(const char **candidates, size_t *bytes, const char **out_text,
-                      uint32_t *out_bytes, uint32_t *out_width)
+// The columns of a text in whole; `out_bytes` are those that fit `width_max`.  False: it has
+// what may not be shown.
+static bool measure(const char *text, size_t bytes, uint32_t width_max, uint32_t *out_bytes,
+                    uint32_t *out_width)
 {
+    uint32_t code_point, width = 0, length = 0;
+    bool incomplete;
+    while (length < bytes) {
+        uint32_t step = char_decode(text + length, bytes - length, &code_point, &incomplete);
+        if (step == 0 || code_point < 0x20 || !editor_is_allowed(code_point))
+            return false;
+        if (width + char_width(code_point) > width_max)
+            break;
+        width += char_width(code_point);
+        length += step;
+    }
+    *out_bytes = length;
+    *out_width = width;
+    return true;
+}
+
+// The bytes before the first `wanted`; all if there is none.
+static size_t bytes_before(const char *text, size_t bytes, char wanted)
+{
+    size_t count = 0;
+    while (count < bytes && text[count] != wanted)
+        count++;
+    return count;
+}
+
+bool editor_candidate(const char **candidates, size_t *bytes, struct candidate *out_candidate)
+{
+    struct candidate found;
     while (*bytes > 0) {
         const char *text = *candidates;
-        size_t left = *bytes;
-        uint32_t length = 0, width = 0, code_point, step;
-        bool good = true, incomplete;
-        while (length < left && text[length] != '\n') {
-            step = char_decode(text + length, left - length, &code_point, &incomplete);
-            good = good && step != 0 && code_point >= 0x20 && editor_is_allowed(code_point);
-            width += step != 0 ? char_width(code_point) : 0;
-            length += step != 0 ? step : 1;
-        }
-        uint32_t taken = length < left ? length + 1 : length;
+        size_t length = bytes_before(text, *bytes, '\n');
+        size_t taken = length < *bytes ? length + 1 : length;
+        size_t text_bytes = bytes_before(text, length, '\t');
+        size_t skipped = text_bytes < length ? text_bytes + 1 : length;
+        found.text = text;
+        found.note = text + skipped;
+        found.note_bytes = (uint32_t)(length - skipped);
         *candidates += taken;
         *bytes -= taken;
-        if (good && length > 0) {
-            *out_text = text;
-            *out_bytes = length;
-            *out_width = width;
+        if (text_bytes > 0 &&
+            measure(text, text_bytes, UINT32_MAX, &found.bytes, &found.width)) {
+            *out_candidate = found;
             return true;
         }
     }
     return false;
 }
 
+struct listing {
+    uint32_t count, widest;
+    bool has_notes;
+};
+
+static struct listing survey(const char *candidates, size_t bytes)
+{
+    struct listing listing = {};
+    struct candidate candidate;
+    while (editor_candidate(&candidates, &bytes, &candidate)) {
+        listing.count++;
+        if (candidate.width > listing.widest)
+            listing.widest = candidate.width;
+        listing.has_notes = listing.has_notes || candidate.note_bytes != 0;
+    }
+    return listing;
+}
+
+// The note, cut where the row ends.
+static void put_candidate_note(struct line_editor *editor, const struct candidate *candidate,
+                               uint32_t column)
+{
+    uint32_t bytes, width;
+    if (candidate->note_bytes == 0 || column >= editor->columns ||
+        !measure(candidate->note, candidate->note_bytes, editor->columns - column, &bytes,
+                 &width))
+        return;
+    put_sequence(editor, column + 1, 'G');
+    editor_put(editor, candidate->note, bytes);
+}
+
+// In columns; with notes, each on a row of its own.
 void editor_list(struct line_editor *editor, const char *candidates, size_t bytes)
 {
-    const char *rest = candidates, *text;
-    size_t rest_bytes = bytes;
-    uint32_t count = 0, widest = 0, text_bytes, width;
-    while (editor_candidate(&rest, &rest_bytes, &text, &text_bytes, &width)) {
-        count++;
-        widest = width > widest ? width : widest;
-    }
-    uint32_t step = widest + 2;
+    struct listing listing = survey(candidates, bytes);
+    struct candidate candidate;
+    uint32_t step = listing.widest + 2;
     uint32_t per_row = editor->columns > step ? editor->columns / step : 1;
     uint32_t rows_max = editor->rows > 3 ? editor->rows - 2 : 1;
+    if (listing.has_notes)
+        per_row = 1;
     if (per_row * rows_max > LISTED_MAX)
         rows_max = LISTED_MAX / per_row;
     editor_leave(editor);
-    for (uint32_t i = 0; i < count && i / per_row < rows_max; i++) {
-        if (!editor_candidate(&candidates, &bytes, &text, &text_bytes, &width))
+    for (uint32_t i = 0; i < listing.count && i / per_row < rows_max; i++) {
+        if (!editor_candidate(&candidates, &bytes, &candidate))
             break;
         if (i % per_row != 0)
             put_sequence(editor, i % per_row * step + 1, 'G');
-        editor_put(editor, text, text_bytes);
-        if (i % per_row == per_row - 1 || i == count - 1)
+        editor_put(editor, candidate.text, candidate.bytes);
+        put_candidate_note(editor, &candidate, step);
+        if (i % per_row == per_row - 1 || i == listing.count - 1)
             editor_put_text(editor, "\r\n");
     }
-    if (count > per_row * rows_max) {
+    if (listing.count > per_row * rows_max) {
         char more[48];
-        size_t length =
-            fmt_format(more, sizeof more, "... %u more\r\n", count - per_row * rows_max);
+        size_t length = fmt_format(more, sizeof more, "... %u more\r\n",
+                                   listing.count - per_row * rows_max);
         editor_put(editor, more, length);
     }
 }

@@ -128,8 +128,8 @@ void line_editor_flush(struct line_editor *editor);
 
 // Answers COMPLETE: `candidates` are separated by newlines, each to stand in the place of
 // the bytes of the line from `start` to the cursor.  One is put in; of several, what they
-// have in common, and if that is nothing more, they are listed.  Candidates with control
-// characters or that aren't UTF-8 don't count.
+// have in common, and if that is nothing more, they are listed, each with the note that
+// follows behind a tab.  Candidates with control characters or that aren't UTF-8 don't count.
 void line_editor_complete(struct line_editor *editor, uint32_t start, const char *candidates,
                           size_t candidates_bytes);
 
