@@ -45,11 +45,10 @@ static enum status read_results(struct capos_dynamic_call *call,
     return STATUS_OK;
 }
 
-enum status capos_dynamic_call(struct capos_dynamic_call *call,
-                               const struct descriptor *descriptor, capos_cap_id cap,
-                               uint64_t interface_id, const struct descriptor_method *method,
-                               const struct value_item *arguments, uint32_t argument_count,
-                               struct value_arena *arena)
+enum status capos_dynamic_begin(struct capos_dynamic_call *call,
+                                const struct descriptor *descriptor, capos_cap_id cap,
+                                uint64_t interface_id, const struct descriptor_method *method,
+                                const struct value_item *arguments, uint32_t argument_count)
 {
     uint32_t params_bytes = (bounded(value_bytes_max(descriptor, method->params)) + 7) & ~7u;
     uint32_t result_bytes = (bounded(value_bytes_max(descriptor, method->results)) + 7) & ~7u;
@@ -71,11 +70,29 @@ enum status capos_dynamic_call(struct capos_dynamic_call *call,
     if (status != STATUS_OK)
         return capos_call_abandon(&call->call, status);
     call->begun = true;
-    status = capos_call_wait(&call->call);
+    call->results_of = method->results;
+    return STATUS_OK;
+}
+
+enum status capos_dynamic_finish(struct capos_dynamic_call *call,
+                                 const struct descriptor *descriptor, struct value_arena *arena)
+{
+    enum status status = capos_call_wait(&call->call);
     if (status != STATUS_OK)
         return explain(call, status,
                        status <= STATUS_INVALID_ARGUMENT ? capos_last_exception()->reason : "");
-    return read_results(call, descriptor, method->results, arena);
+    return read_results(call, descriptor, call->results_of, arena);
+}
+
+enum status capos_dynamic_call(struct capos_dynamic_call *call,
+                               const struct descriptor *descriptor, capos_cap_id cap,
+                               uint64_t interface_id, const struct descriptor_method *method,
+                               const struct value_item *arguments, uint32_t argument_count,
+                               struct value_arena *arena)
+{
+    enum status status = capos_dynamic_begin(call, descriptor, cap, interface_id, method,
+                                             arguments, argument_count);
+    return status == STATUS_OK ? capos_dynamic_finish(call, descriptor, arena) : status;
 }
 
 bool capos_dynamic_keep(struct capos_dynamic_call *call, capos_cap_id cap)

@@ -22,8 +22,9 @@ struct capos_dynamic_call {
     struct value
         results; // a STRUCT, lent until end: texts from the message, items from the arena
     struct value_problem problem;
-    struct capos_call call; // private
+    struct capos_call call; // once it has begun: for capos_call_on_done and capos_call_cancel
     bool begun;             // private
+    uint32_t results_of;    // private
 };
 
 // Calls and waits.  Must be followed by capos_dynamic_end, whatever it returns.
@@ -35,6 +36,18 @@ capos_dynamic_call(struct capos_dynamic_call *call, const struct descriptor *des
                    capos_cap_id cap, uint64_t interface_id,
                    const struct descriptor_method *method, const struct value_item *arguments,
                    uint32_t argument_count, struct value_arena *arena);
+
+// The halves of capos_dynamic_call: to be told of the completion, or to cancel it, in between.
+// Begin fails as above, and then finish isn't called.
+[[nodiscard]] enum status capos_dynamic_begin(struct capos_dynamic_call *call,
+                                              const struct descriptor *descriptor,
+                                              capos_cap_id cap, uint64_t interface_id,
+                                              const struct descriptor_method *method,
+                                              const struct value_item *arguments,
+                                              uint32_t argument_count);
+[[nodiscard]] enum status capos_dynamic_finish(struct capos_dynamic_call *call,
+                                               const struct descriptor *descriptor,
+                                               struct value_arena *arena);
 
 // Makes a capability of the results the caller's own.  False: it isn't among them, or was
 // kept already.
