@@ -78,6 +78,11 @@ interface TerminalSession @0xaac1e45f0025b706 $A.home(service) {
   setCompleter @11 SetCompleterParams -> SetCompleterResults;
   # Names whom `readLine` asks at Tab from now on, in this session; without one Tab rings.
 
+  waitInterrupt @12 () -> () $A.pending;
+  # Completes when Ctrl-C is typed while nobody reads and no program is in the foreground: for
+  # who is busy and would stop.  One waits per session: an earlier one ends with
+  # `disconnected`.
+
   struct ReadLineParams {
     prompt @0 :Text $A.maxBytes(512);
     # What stands before the line.  Escape sequences may change how it looks.
@@ -183,6 +188,7 @@ interface Completer @0xee0cd9a2045be749 $A.home(service) {
     start @0 :UInt32 $A.unit("bytes");
     # What is completed: the bytes from here to the cursor.
     candidates @1 :Text $A.maxBytes(8192);
-    # What may stand there instead, each in whole, separated by newlines; empty: nothing.
+    # What may stand there instead, each in whole, separated by newlines; empty: nothing.  Behind
+    # a tab a candidate may have a note for the person, shown where candidates are listed.
   }
 }

@@ -234,13 +234,29 @@ static void interrupt_program(void)
         end_run();
 }
 
+// Answers all who wait for Ctrl-C.  False: nobody does.
+static bool interrupt_sessions(void)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
+        if (sessions[i].interrupt == nullptr)
+            continue;
+        terminal_session_wait_interrupt_reply(sessions[i].interrupt);
+        sessions[i].interrupt = nullptr;
+        any = true;
+    }
+    return any;
+}
+
 void input_interrupt_if_typed(void)
 {
     bool minds_itself = root_session_used && program_in_foreground() == nullptr;
-    if (!screen_is_terminal || minds_itself || reader_next() != nullptr)
+    if (!screen_is_terminal || reader_next() != nullptr)
         return;
     for (uint32_t i = input_bytes; i-- > 0;)
         if ((uint8_t)input[i] == CTRL_C) {
+            if (minds_itself && !interrupt_sessions())
+                return; // it waits for who reads next
             input_take(i + 1);
             interrupt_program();
             return;
@@ -419,6 +435,7 @@ void input_pump(void)
         }
         goes_on = reader != nullptr && serve(reader);
     }
+    input_interrupt_if_typed(); // behind what was just read
     keys_await();
 }
 
@@ -447,6 +464,19 @@ void on_read_line(void *, struct capos_server_call *call,
     memcpy(reader->prompt, prompt, prompt_bytes);
     reader->prompt_bytes = prompt_bytes;
     input_pump();
+}
+
+void on_wait_interrupt(void *, struct capos_server_call *call)
+{
+    struct capos_server_call *waiting = capos_server_detach(call);
+    if (waiting == nullptr) {
+        capos_server_fail(call, STATUS_OVERLOADED, "the terminal is out of memory");
+        return;
+    }
+    struct session *session = &sessions[object_index(waiting->word)];
+    if (session->interrupt != nullptr)
+        capos_server_fail(session->interrupt, STATUS_DISCONNECTED, "a later call waits now");
+    session->interrupt = waiting;
 }
 
 static void read_bytes(struct capos_server_call *call, enum reader_kind kind,

@@ -26,10 +26,6 @@ static void on_info(void *, struct capos_server_call *call)
 static void on_set_mode(void *, struct capos_server_call *call,
                         const struct terminal_session_set_mode_params *params)
 {
-    if (params->mode != TERMINAL_MODE_LINE && params->mode != TERMINAL_MODE_RAW) {
-        capos_server_fail(call, STATUS_INVALID_ARGUMENT, "mode: line or raw");
-        return;
-    }
     session_of(call)->mode = params->mode;
     terminal_session_set_mode_reply(call);
     input_pump();
@@ -100,6 +96,7 @@ static void on_call(void *, struct capos_server_call *call)
         .foreground = on_foreground,
         .open_session = on_open_session,
         .set_completer = on_set_completer,
+        .wait_interrupt = on_wait_interrupt,
     };
     if (call->interface_id == INTERFACE_STDIO) {
         stdio_serve(&stdio, nullptr, call);

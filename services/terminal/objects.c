@@ -157,6 +157,9 @@ void objects_released(uint64_t word)
         free(sessions[index].editor);
         if (sessions[index].completer.id != 0)
             completer_cap_release(&sessions[index].completer);
+        if (sessions[index].interrupt != nullptr)
+            capos_server_fail(sessions[index].interrupt, STATUS_DISCONNECTED,
+                              "nobody holds the session any more");
         sessions[index] = (struct session){};
     } else {
         programs[index].open = false;

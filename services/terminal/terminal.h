@@ -51,7 +51,8 @@ struct session {
     enum terminal_mode mode;
     struct ready ready;
     struct line_editor *editor;
-    completer_cap completer; // asked at Tab; id 0: nobody
+    completer_cap completer;             // asked at Tab; id 0: nobody
+    struct capos_server_call *interrupt; // to be answered at Ctrl-C; nullptr: nobody asked
 };
 
 struct program {
@@ -106,6 +107,7 @@ void on_read_line(void *context, struct capos_server_call *call,
                   const struct terminal_session_read_line_params *params);
 void on_session_read(void *context, struct capos_server_call *call,
                      const struct terminal_session_read_params *params);
+void on_wait_interrupt(void *context, struct capos_server_call *call);
 void on_program_read(void *context, struct capos_server_call *call,
                      const struct stdio_read_params *params);
 

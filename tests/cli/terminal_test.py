@@ -4,8 +4,9 @@
 
 import os
 import signal
+import subprocess
 
-from case import capos, expect, machines_of, main, temporary_folder
+from case import CAPOS, ROOT, capos, expect, machines_of, main, temporary_folder
 from keyboard import Person
 
 UP, LEFT, HOME = '\x1b[A', '\x1b[D', '\x1b[H'
@@ -194,6 +195,8 @@ def without_a_person_lines_come_as_they_are():
 
 SESSIONS = r'''
 #include <capos/call.h>
+#include <gen/capos/memory_budget.h>
+#include <gen/capos/process.h>
 #include <gen/capos/stdio.h>
 #include <gen/capos/terminal.h>
 #include <stdio.h>
@@ -205,10 +208,36 @@ static void expect(const char *what, enum status got, enum status wanted)
         printf("%s: %s, not %s\n", what, status_name(got), status_name(wanted));
 }
 
+static void refused(const char *what, enum status got)
+{
+    if (got == STATUS_OK || got > STATUS_INVALID_ARGUMENT)
+        printf("%s: %s\n", what, status_name(got));
+    else
+        puts(capos_last_exception()->reason);
+}
+
+// A process without memory: it ends by a fault.
+static enum status start_nothing(process_handle_cap *out_process)
+{
+    process_spawner_cap spawner;
+    process_builder_cap builder;
+    memory_budget_cap budget;
+    enum status status = process_spawner_cap_find("spawner", &spawner);
+    if (status == STATUS_OK)
+        status = memory_budget_cap_find("budget", &budget);
+    if (status == STATUS_OK)
+        status = process_spawner_create(spawner, "x", 1, budget, &builder);
+    if (status == STATUS_OK)
+        status = process_builder_start(builder, 4096, 4096, 0, out_process);
+    return status;
+}
+
 int main(void)
 {
+    process_handle_cap process;
+    struct capos_call calls[2];
     terminal_session_cap first, second, many[8];
-    stdio_cap stdio;
+    stdio_cap stdio, programs[30];
     bool found;
     char line[64];
     uint8_t data[8];
@@ -227,23 +256,30 @@ int main(void)
     expect("history", terminal_session_history_line(first, 0, &found, line, sizeof line,
                                                     &bytes), STATUS_OK);
     printf("%d\n", found);
-    expect("no bytes", terminal_session_read(first, 0, data, 8, &bytes),
-           STATUS_INVALID_ARGUMENT);
-    puts(capos_last_exception()->reason);
+    refused("no bytes", terminal_session_read(first, 0, data, 8, &bytes));
     expect("bytes", terminal_session_read(first, 2, data, 8, &bytes), STATUS_OK);
     printf("%.*s\n", (int)bytes, (const char *)data);
     expect("program", terminal_session_open_program(first, &program, &stdio), STATUS_OK);
     expect("write", stdio_write(stdio, OUTPUT_STREAM_OUTPUT, "w\n", 2), STATUS_OK);
-    expect("no process", terminal_session_foreground(first, program, (process_handle_cap){}),
-           STATUS_INVALID_ARGUMENT);
-    expect("no completer", terminal_session_set_completer(first, (completer_cap){}),
-           STATUS_INVALID_ARGUMENT);
+    refused("no bytes", stdio_read(stdio, 0, data, 8, &bytes));
+    refused("no process", terminal_session_foreground(first, program,
+                                                      (process_handle_cap){first.id}));
+    refused("no completer", terminal_session_set_completer(first, (completer_cap){first.id}));
+    expect("process", start_nothing(&process), STATUS_OK);
+    refused("no program", terminal_session_foreground(first, 0, process));
     for (int i = 0; i < 6; i++)
         expect("open", terminal_session_open_session(first, &many[i]), STATUS_OK);
-    expect("one more", terminal_session_open_session(first, &many[6]), STATUS_OVERLOADED);
+    refused("one more", terminal_session_open_session(first, &many[6]));
+    expect("interrupt", terminal_session_wait_interrupt_begin(&calls[0], first), STATUS_OK);
+    expect("interrupt", terminal_session_wait_interrupt_begin(&calls[1], first), STATUS_OK);
+    refused("interrupt", terminal_session_wait_interrupt_finish(&calls[0]));
     terminal_session_cap_release(&many[3]);
     expect("size", terminal_session_size(first, nullptr, nullptr, &found), STATUS_OK);
     expect("open", terminal_session_open_session(first, &many[3]), STATUS_OK);
+    for (int i = 0; i < 30; i++)
+        expect("program", terminal_session_open_program(first, &program, &programs[i]),
+               STATUS_OK);
+    refused("one more", terminal_session_open_program(first, &program, &stdio));
     return 0;
 }
 '''
@@ -254,8 +290,44 @@ def sessions_are_apart_and_bounded_and_name_wrong_arguments():
         path = os.path.join(folder, 'sessions.c')
         with open(path, 'w', encoding='utf-8') as file:
             file.write(SESSIONS)
-        expect(capos('run', '--tty', path, stdin=b'line\nabc'), 0,
-               b'w\n0 line\n1 old\n0\nmaxBytes: 1 to 4096\nab\n')
+        expect(capos('run', '--tty', '--grant', 'spawner', path, stdin=b'line\nabc'), 0,
+               b'w\n0 line\n1 old\n0\nmaxBytes: 1 to 4096\nab\nmaxBytes: 1 to 61440\n'
+               b'the parameters are malformed or exceed a bound\n'
+               b'the parameters are malformed or exceed a bound\n'
+               b'program: a number from openProgram whose StdIO is still held\n'
+               b'a terminal has at most 8 sessions\n'
+               b'a later call waits now\na terminal has at most 31 programs\n')
+
+
+TO_NOBODY = r'''
+#include <capos/call.h>
+#include <gen/capos/stdio.h>
+#include <stdio.h>
+
+int main(void)
+{
+    stdio_cap stdio;
+    enum status status = stdio_cap_find("stdio", &stdio);
+    while (status == STATUS_OK)
+        status = stdio_write(stdio, OUTPUT_STREAM_OUTPUT, "text\n", 5);
+    fprintf(stderr, "%s: %s\n", status_name(status), capos_last_exception()->reason);
+    return 0;
+}
+'''
+
+
+def a_writer_hears_that_nobody_reads():
+    with temporary_folder() as folder:
+        path = os.path.join(folder, 'to_nobody.c')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(TO_NOBODY)
+        reader, writer = os.pipe()
+        os.close(reader)
+        with subprocess.Popen([CAPOS, 'run', '--tty', path], stdin=subprocess.DEVNULL,
+                              stdout=writer, stderr=subprocess.PIPE, cwd=ROOT) as run:
+            os.close(writer)
+            said = run.communicate(timeout=60)[1].decode()
+        assert 'disconnected: nobody reads that any more' in said, said
 
 
 BACKGROUND = r'''
@@ -316,5 +388,6 @@ if __name__ == '__main__':
         control_c_of_a_plain_run_ends_the_machine,
         without_a_person_lines_come_as_they_are,
         sessions_are_apart_and_bounded_and_name_wrong_arguments,
+        a_writer_hears_that_nobody_reads,
         what_is_written_while_a_line_is_edited_goes_above_it,
     ])
