@@ -16,9 +16,9 @@ clean: ## Removes everything that was built
 # What ./capos needs before it can run a program.
 ready: build/kernel/kernel.elf build/host/capos build/system/default.package build/system/terminal.package sdk
 
-PROGRAM ?= examples/c/hello.c
-run: ready ## Runs a program: make run PROGRAM=examples/c/hello.c ARGS='a b'
-	$(Q)build/host/capos run $(PROGRAM) $(ARGS)
+PROGRAM ?=
+run: ready ## Starts the shell, or a program: make run PROGRAM=examples/c/hello.c ARGS='a b'
+	$(Q)build/host/capos $(if $(PROGRAM),run $(PROGRAM) $(ARGS),shell)
 
 run-smoke: ready build/system/test.package ## Boots, runs hello, then all booted tests
 	$(Q)$(PYTHON) -B tests/cli/boot_test.py hello_comes_back
@@ -29,14 +29,15 @@ run-spawn: ready build/system/test.package ## Boots, runs the tests of processes
 
 .PHONY: run-shell shell-build
 shell-build: build/user/stripped/shell ## Builds the typed shell
-run-shell: ready ## Boots, calls methods from the shell, checks what it says
+run-shell: ready ## Boots, types at the shell and calls methods, checks what it says
 	$(Q)$(PYTHON) -B tests/cli/shell_test.py the_shell_calls_what_it_holds
+	$(Q)$(PYTHON) -B tests/cli/shell_person_test.py tab_completes_what_a_line_may_go_on_with
 
 run-terminal: ready ## Boots, types at the terminal through a pty, looks at the screen
 	$(Q)$(PYTHON) -B tests/cli/terminal_test.py
 
 gdb: ready ## Boots PROGRAM stopped, with a debugger attached to the kernel
-	$(Q)tools/gdb/debug.sh $(PROGRAM) $(ARGS)
+	$(Q)tools/gdb/debug.sh $(or $(PROGRAM),examples/c/hello.c) $(ARGS)
 
 # ---- Testing -----------------------------------------------------------------------
 

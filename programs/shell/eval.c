@@ -26,19 +26,34 @@ bool shell_wrong(struct shell *shell, const char *format, ...)
     return false;
 }
 
+static bool is_program(const struct shell *shell, const char *name, size_t name_bytes)
+{
+    char program[SHELL_PROGRAM_BYTES];
+    for (uint32_t i = 0; shell->world->program_at(shell->world->context, i, program); i++)
+        if (strlen(program) == name_bytes && memcmp(program, name, name_bytes) == 0)
+            return true;
+    return false;
+}
+
 bool shell_unknown_name(struct shell *shell, const char *name, size_t name_bytes)
 {
     struct nearest nearest = nearest_to(name, name_bytes);
+    if (is_program(shell, name, name_bytes))
+        return shell_wrong(shell, "%.*s is a program, which is run: run %.*s with { stdio }",
+                           (int)name_bytes, name, (int)name_bytes, name);
     struct value value;
     const char *held;
     for (uint32_t i = 0; i < shell->variable_count; i++)
         nearest_offer(&nearest, shell->variables[i].name);
     for (uint32_t i = 0; shell->world->held_at(shell->world->context, i, &held, &value); i++)
         nearest_offer(&nearest, held);
+    // Of one or two letters every short command would be near.
+    for (uint32_t i = 0; name_bytes > 2 && i < shell->command_count; i++)
+        nearest_offer(&nearest, shell->commands[i]->name);
     if (nearest.best != nullptr)
         return shell_wrong(shell, "there is no %.*s; did you mean %s?", (int)name_bytes, name,
                            nearest.best);
-    return shell_wrong(shell, "there is no %.*s; `caps` lists what there is, `help` commands",
+    return shell_wrong(shell, "there is no %.*s; `caps` lists the names, `help` the commands",
                        (int)name_bytes, name);
 }
 
@@ -153,6 +168,27 @@ static size_t part_bytes(const char *path, const char *end)
     return (size_t)((point != nullptr ? point : end) - path);
 }
 
+// Says why a name that was given arguments takes none.
+static bool no_method(struct shell *shell, const struct node *node, const struct value *value)
+{
+    struct descriptor_interface interface;
+    struct descriptor_method method;
+    const struct node *argument = &shell->syntax.nodes[node->first];
+    bool is_known =
+        value->kind == VALUE_CAPABILITY &&
+        descriptor_interface_by_id(shell->descriptor, value->interface_id, &interface) &&
+        descriptor_method_at(shell->descriptor, &interface, 0, &method);
+    if (!is_known)
+        return shell_wrong(shell, "%.*s is a value, so it takes no arguments",
+                           (int)node->text_bytes, node->text);
+    if (argument->kind == NODE_PATH) // the method that was meant, else the first one
+        (void)descriptor_method_by_name(shell->descriptor, &interface, argument->text,
+                                        argument->text_bytes, &method);
+    return shell_wrong(shell, "%.*s is a %s, whose methods follow a point: %.*s.%s",
+                       (int)node->text_bytes, node->text, interface.name, (int)node->text_bytes,
+                       node->text, method.name);
+}
+
 static bool eval_path(struct shell *shell, const struct node *node, struct value *out_value,
                       const char **out_unit, bool *out_called)
 {
@@ -178,10 +214,7 @@ static bool eval_path(struct shell *shell, const struct node *node, struct value
         if (!shell_enter_field(shell, out_value, out_unit, at, bytes))
             return false;
     }
-    if (node->first != 0)
-        return shell_wrong(shell, "%.*s is no method, so it takes no arguments",
-                           (int)node->text_bytes, node->text);
-    return true;
+    return node->first == 0 || no_method(shell, node, out_value);
 }
 
 bool shell_eval(struct shell *shell, uint16_t index, struct value *out_value,

@@ -22,6 +22,7 @@
 
 constexpr uint32_t SHELL_VARIABLES_MAX = 64;
 constexpr uint32_t SHELL_NAME_BYTES_MAX = 31;
+constexpr uint32_t SHELL_PROGRAM_BYTES = 64; // of a program's name, with its NUL
 constexpr uint32_t SHELL_ITEMS_MAX = 1024;
 constexpr uint32_t SHELL_COMMANDS_MAX = 32;
 // Capabilities that calls returned and variables have.
@@ -31,11 +32,18 @@ constexpr uint32_t SHELL_KEPT_MAX = 128;
 struct shell_program {
     const char *name; // not NUL-terminated
     uint32_t name_bytes;
+    uint16_t arguments;              // the first TEXT node of the statement, 0: none
     const struct value_item *grants; // capabilities, all of them named
     uint32_t grant_count;
-    const struct syntax *syntax; // of the arguments
-    uint16_t arguments;
-    bool waits;
+    uint64_t budget_bytes; // 0: the shell chooses
+};
+
+// Programs to be started, the output of each being the input of the next.
+struct shell_pipeline {
+    struct shell_program programs[SYNTAX_PROGRAMS_MAX];
+    uint32_t program_count;
+    const struct syntax *syntax;
+    bool waits; // for their end
 };
 
 // The machine.  Functions that return false have put the reason into `problem`.
@@ -56,8 +64,12 @@ struct shell_world {
     void (*release)(void *context, uint64_t capability);
     // The statement has ended.
     void (*settle)(void *context);
-    bool (*start)(void *context, const struct shell_program *program,
+    bool (*start)(void *context, const struct shell_pipeline *pipeline,
                   struct value_problem *problem);
+    // The programs that can be started, and the jobs; false behind the last one.
+    bool (*program_at)(void *context, uint32_t index, char out_name[SHELL_PROGRAM_BYTES]);
+    bool (*job_at)(void *context, uint32_t index, uint32_t *out_number,
+                   char out_name[SHELL_PROGRAM_BYTES]);
     void (*write)(void *context, const char *text, size_t size_bytes);
 };
 

@@ -18,17 +18,17 @@ static char output[8192];
 static char called[512];               // "Timer.sleep {durationNs: 5}"
 static uint64_t fresh, kept, released; // capabilities as bits
 static uint32_t settled;
-static struct shell_program started;
+static struct shell_pipeline started;
 
-static const char *const held_names[] = {"timer", "budget", "memory"};
+static const char *const held_names[] = {"timer", "budget", "memory", "odd"};
 static const uint64_t held_ids[] = {INTERFACE_TIMER, INTERFACE_MEMORY_BUDGET,
-                                    INTERFACE_VIRTUAL_MEMORY};
+                                    INTERFACE_VIRTUAL_MEMORY, 5};
 
 static bool held_at(void *context, uint32_t index, const char **out_name,
                     struct value *out_capability)
 {
     (void)context;
-    if (index >= 3)
+    if (index >= 4)
         return false;
     *out_name = held_names[index];
     *out_capability = (struct value){
@@ -108,12 +108,23 @@ static void settle(void *context)
     settled++;
 }
 
-static bool start(void *context, const struct shell_program *program,
+static bool start(void *context, const struct shell_pipeline *pipeline,
                   struct value_problem *problem)
 {
     (void)context, (void)problem;
-    started = *program;
+    started = *pipeline;
     return true;
+}
+
+static bool program_at(void *, uint32_t index, char *out_name)
+{
+    strcpy(out_name, "hello");
+    return index == 0;
+}
+
+static bool no_job_at(void *, uint32_t, uint32_t *, char *)
+{
+    return false;
 }
 
 static bool run_seven(struct shell *seven)
@@ -123,8 +134,18 @@ static bool run_seven(struct shell *seven)
 
 static const struct command seven = {"seven", OPERANDS_JOB, run_seven, "seven N\n  Is N 7?\n"};
 
-static const struct shell_world world = {output,  held_at, call,  keep,
-                                         release, settle,  start, append};
+static const struct shell_world world = {
+    .context = output,
+    .held_at = held_at,
+    .call = call,
+    .keep = keep,
+    .release = release,
+    .settle = settle,
+    .start = start,
+    .program_at = program_at,
+    .job_at = no_job_at,
+    .write = append,
+};
 
 static bool run(const char *line)
 {
@@ -189,7 +210,7 @@ static void a_capability_belongs_to_its_variable_or_goes(void)
     CHECK(run("release n"));
     CHECK_EQ(released, UINT64_C(1) << 40);
     CHECK(
-        complains("n.signal 4", "there is no n; `caps` lists what there is, `help` commands"));
+        complains("n.signal 4", "there is no n; `caps` lists the names, `help` the commands"));
 }
 
 static void variables_share_a_capability(void)
@@ -210,7 +231,7 @@ static void everything_wrong_is_explained(void)
 {
     uint32_t before = settled;
     CHECK(complains("tiemr.now", "there is no tiemr; did you mean timer?"));
-    CHECK(complains("xyzzy", "there is no xyzzy; `caps` lists what there is, `help` commands"));
+    CHECK(complains("xyzzy", "there is no xyzzy; `caps` lists the names, `help` the commands"));
     CHECK(complains("timer.slep 1", "Timer has no method slep; did you mean sleep?"));
     CHECK(complains("timer.frobnicate",
                     "Timer has no method frobnicate; it has: now, sleep, sleepUntil"));
@@ -227,27 +248,49 @@ static void everything_wrong_is_explained(void)
     CHECK(complains("release timer",
                     "timer was given to the shell; only variables are released"));
     CHECK(complains("exit 256", "exit: 256 is out of range: 0 to 255"));
-    CHECK(complains("timer 5", "timer is no method, so it takes no arguments"));
+    CHECK(complains("timer 5", "timer is a Timer, whose methods follow a point: timer.now"));
+    CHECK(complains("timer sleep",
+                    "timer is a Timer, whose methods follow a point: timer.sleep"));
+    CHECK(run("let five = 5"));
+    CHECK(complains("odd.now", "the schema doesn't know the interface 0x5"));
+    CHECK(complains("five 5", "five is a value, so it takes no arguments"));
+    CHECK(run("release five"));
+    CHECK(complains("hello 1", "hello is a program, which is run: run hello with { stdio }"));
+    CHECK(complains("cap", "there is no cap; did you mean caps?"));
     CHECK(complains("run x with { tiemr }", "there is no tiemr; did you mean timer?"));
     CHECK(complains("run x with { a: 5 }", "a: only capabilities can be granted"));
     CHECK(complains("let a123456789012345678901234567890x = 1",
                     "the name is too long: at most 31 bytes"));
     CHECK(run("seven 7") && complains("seven 8", "it isn't 7"));
     CHECK(complains("help tmier", "there is no topic tmier; did you mean Timer?"));
-    CHECK(settled - before == 20);
+    CHECK(settled - before == 27);
 }
 
 static void programs_get_what_is_listed(void)
 {
+    const struct shell_program *first = &started.programs[0], *second = first + 1;
     CHECK(run("run \"x y\" with { timer, m: memory } one"));
-    CHECK(started.waits && started.grant_count == 2 && started.name_bytes == 3);
-    CHECK_EQ(started.grants[1].value.number, 2);
-    CHECK(run("spawn x") && !started.waits && started.grant_count == 0);
+    CHECK(started.waits && started.program_count == 1);
+    CHECK(first->grant_count == 2 && first->name_bytes == 3 && first->budget_bytes == 0);
+    CHECK_EQ(first->grants[1].value.number, 2);
+    CHECK(run("spawn x") && !started.waits && first->grant_count == 0);
+    CHECK(run("run x with { budget: 3 MiB, timer } | y with { budget } 1"));
+    CHECK(started.program_count == 2 && first->grant_count == 1 && second->grant_count == 1);
+    CHECK_EQ(first->budget_bytes, 3 << 20);
+    CHECK_EQ(second->budget_bytes, 0);
+    CHECK(complains("run x with { budget: true }",
+                    "budget: a MemoryBudget, or a size, as in: 16 MiB"));
 }
 
 static void variables_have_a_limit(void)
 {
-    char line[32];
+    char line[32], list[4 * SHELL_KEPT_MAX + 16] = "let l = [n";
+    CHECK(run("let n = budget.createNotification"));
+    for (uint32_t i = 0; i < SHELL_KEPT_MAX; i++)
+        append(list, ", n", 3);
+    append(list, "]", 1);
+    CHECK(complains(list, "variables hold at most 128 capabilities"));
+    CHECK(run("release n"));
     for (uint32_t i = 0; i < SHELL_VARIABLES_MAX; i++) {
         fmt_format(line, sizeof line, "let v%u = \"%u\"", i, i);
         CHECK(run(line));
@@ -275,7 +318,7 @@ static void help_speaks_the_schemas_words(void)
     CHECK(run("help memory.protect") &&
           strstr(output, "readWrite: Read and write.") != nullptr);
     CHECK(says("caps", "timer            Timer\nbudget           MemoryBudget\n"
-                       "memory           VirtualMemory\n"));
+                       "memory           VirtualMemory\nodd              ?\n"));
 }
 
 static void exit_ends_with_a_status(void)

@@ -145,8 +145,9 @@ static void show_overview(const struct shell *shell)
     shell_put(
         shell,
         "NAME.METHOD ARGUMENT ...   calls a method of a capability; `help NAME` lists them\n"
-        "    timer.sleep 10ms            arguments by position,\n"
+        "    timer.sleep 10 ms           arguments by position,\n"
         "    timer.sleep durationNs: 5   or by name\n"
+        "    let start = timer.now       results can be kept\n"
         "commands, each with `help COMMAND`\n");
     for (uint32_t i = 0; i < shell->command_count; i++) {
         shell_put(shell, "    ");

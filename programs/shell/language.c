@@ -61,31 +61,47 @@ static bool run_let(struct shell *shell)
     return variables_bind(shell, statement->name, statement->name_bytes, &value, unit);
 }
 
+// Evaluates the grants of a program.  A number as `budget` is the size of a new one.
+static bool read_grants(struct shell *shell, uint16_t node, struct shell_program *program)
+{
+    struct value_item *grants = nullptr;
+    uint32_t count = 0;
+    if (node != 0 &&
+        !shell_eval_children(shell, shell->syntax.nodes[node].first, &grants, &count))
+        return false;
+    program->grants = grants;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct value *value = &grants[i].value;
+        bool is_budget = grants[i].name_bytes == 6 && memcmp(grants[i].name, "budget", 6) == 0;
+        if (value->kind == VALUE_NAME)
+            return shell_unknown_name(shell, value->text, value->count);
+        if (is_budget && value->kind == VALUE_INTEGER && !value->negative)
+            program->budget_bytes = value->number;
+        else if (value->kind == VALUE_CAPABILITY)
+            grants[program->grant_count++] = grants[i];
+        else
+            return shell_wrong(shell,
+                               is_budget ? "%.*s: a MemoryBudget, or a size, as in: 16 MiB"
+                                         : "%.*s: only capabilities can be granted",
+                               (int)grants[i].name_bytes, grants[i].name);
+    }
+    return true;
+}
+
 static bool start(struct shell *shell, bool waits)
 {
     const struct statement *statement = &shell->syntax.statement;
-    struct shell_program program = {
-        .name = statement->name,
-        .name_bytes = statement->name_bytes,
-        .syntax = &shell->syntax,
-        .arguments = statement->arguments,
-        .waits = waits,
-    };
-    struct value_item *grants = nullptr;
-    if (statement->grants != 0 &&
-        !shell_eval_children(shell, shell->syntax.nodes[statement->grants].first, &grants,
-                             &program.grant_count))
-        return false;
-    for (uint32_t i = 0; i < program.grant_count; i++) {
-        const struct value *value = &grants[i].value;
-        if (value->kind == VALUE_NAME)
-            return shell_unknown_name(shell, value->text, value->count);
-        if (value->kind != VALUE_CAPABILITY)
-            return shell_wrong(shell, "%.*s: only capabilities can be granted",
-                               (int)grants[i].name_bytes, grants[i].name);
+    struct shell_pipeline pipeline = {
+        .program_count = statement->program_count, .syntax = &shell->syntax, .waits = waits};
+    for (uint32_t i = 0; i < statement->program_count; i++) {
+        const struct syntax_program *program = &statement->programs[i];
+        pipeline.programs[i] = (struct shell_program){.name = program->name,
+                                                      .name_bytes = program->name_bytes,
+                                                      .arguments = program->arguments};
+        if (!read_grants(shell, program->grants, &pipeline.programs[i]))
+            return false;
     }
-    program.grants = grants;
-    return shell->world->start(shell->world->context, &program, &shell->problem);
+    return shell->world->start(shell->world->context, &pipeline, &shell->problem);
 }
 
 static void list_capability(const struct shell *shell, const char *name,
@@ -150,14 +166,19 @@ const struct command language_commands[] = {
      "  NAME.FIELD.  A capability that came from a call is released when no variable has it\n"
      "  any more.\n"},
     {"run", OPERANDS_PROGRAM, run_run,
-     "run PROGRAM [with { NAME, NAME: CAPABILITY, ... }] ARGUMENT ...\n"
-     "  Starts a program of the boot package, waits for its end and shows how it ended.\n"
-     "  It is granted what stands in the braces, its own memory as `memory` and a budget\n"
-     "  of its own, split from the shell's, as `budget`; nothing else.\n"
+     "run PROGRAM [with { GRANT, ... }] ARGUMENT ... [| PROGRAM ...]\n"
+     "  Starts a program of the boot package, waits for its end, and says how it ended\n"
+     "  unless that was with status 0.  It holds what stands in the braces, its own memory\n"
+     "  as `memory` and a budget of its own, split from the shell's, as `budget`.\n"
+     "  A GRANT is NAME, NAME: CAPABILITY, or budget: SIZE.  At a terminal `stdio` is one\n"
+     "  of the program's own: Ctrl-C ends the program, Ctrl-D on an empty line its input.\n"
+     "  What a program before a | writes is what the one behind it reads; both need stdio.\n"
      "  Needs: spawner, boot, budget.\n"
-     "  Example: run hello with { stdio }\n"},
+     "    run args with { stdio } one two\n"
+     "    run flood with { stdio, budget: 2 MiB } 5000 | count with { stdio }\n"},
     {"spawn", OPERANDS_PROGRAM, run_spawn,
-     "spawn PROGRAM ...\n  As run, but doesn't wait.  `jobs` shows what runs.\n"},
+     "spawn PROGRAM ...\n"
+     "  As run, but doesn't wait: it runs in the background, and its reads wait until `fg`.\n"},
     {"caps", OPERANDS_NONE, run_caps,
      "caps\n  Lists the capabilities that the shell holds; it can use no others.\n"},
     {"release", OPERANDS_NAME, run_release,

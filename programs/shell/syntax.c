@@ -125,17 +125,25 @@ static const struct unit units[] = {
     {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
 };
 
+// The unit behind a number.  What stands there at once is one; behind a space, what is
+// no unit belongs to what comes next.
 static bool take_unit(struct parser *parser, uint64_t *number)
 {
-    const char *name;
+    const char *name, *start = parser->at;
     uint32_t bytes;
     if (!take_name(parser, &name, &bytes))
         return true;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strlen(units[i].name) != bytes || memcmp(units[i].name, name, bytes) != 0)
+        bool is_name_of_next = name != start && (peek(parser) == ':' || peek(parser) == '.');
+        if (strlen(units[i].name) != bytes || memcmp(units[i].name, name, bytes) != 0 ||
+            is_name_of_next)
             continue;
         if (__builtin_mul_overflow(*number, units[i].factor, number))
             return wrong(parser, "the number exceeds 64 bits");
+        return true;
+    }
+    if (name != start) {
+        parser->at = start;
         return true;
     }
     return wrong(parser, "there is no unit %.*s; there are: ns, us, ms, s, KiB, MiB, GiB",
@@ -168,8 +176,7 @@ static bool take_number(struct parser *parser, uint64_t *out_number)
             return wrong(parser, "the number exceeds 64 bits");
     }
     *out_number = number;
-    // The unit follows at once.
-    return is_name_start(peek(parser)) ? take_unit(parser, out_number) : true;
+    return take_unit(parser, out_number);
 }
 
 static bool take_escape(struct parser *parser, char *out_byte)
@@ -391,58 +398,99 @@ static bool parse_expression(struct parser *parser, uint16_t *out_node)
 
 // ---- Statements --------------------------------------------------------------------
 
-// A word for a program: text in quotes, or what stands between spaces.
+// A word: text in quotes, or what stands between spaces and "|".
 static bool take_word(struct parser *parser, const char **out_word, uint32_t *out_bytes)
 {
     skip_spaces(parser);
     if (peek(parser) == '"')
         return take_text(parser, out_word, out_bytes);
     const char *start = parser->at;
-    while (parser->at < parser->end && *parser->at != ' ' && *parser->at != '\t')
+    while (parser->at < parser->end && strchr(" \t|", *parser->at) == nullptr)
         parser->at++;
     *out_word = start;
     *out_bytes = (uint32_t)(parser->at - start);
-    return *out_bytes != 0 || wrong(parser, "expected the name of a program");
+    return *out_bytes != 0 || wrong(parser, "expected a word");
 }
 
-// The words up to the end of the line.
+// Appends a word to a chain of TEXT nodes.
+static bool append_word(struct parser *parser, uint16_t *first, uint16_t *last)
+{
+    uint16_t word;
+    if (!new_node(parser, NODE_TEXT, &word))
+        return false;
+    struct node *node = &parser->syntax->nodes[word];
+    if (!take_word(parser, &node->text, &node->text_bytes))
+        return false;
+    if (*last == 0)
+        *first = word;
+    else
+        parser->syntax->nodes[*last].next = word;
+    *last = word;
+    return true;
+}
+
 static bool parse_words(struct parser *parser)
 {
-    struct statement *statement = &parser->syntax->statement;
-    uint16_t argument, last = 0;
-    while (!at_end(parser)) {
-        if (!new_node(parser, NODE_TEXT, &argument))
+    uint16_t last = 0;
+    while (!at_end(parser))
+        if (!append_word(parser, &parser->syntax->statement.arguments, &last))
             return false;
-        struct node *node = &parser->syntax->nodes[argument];
-        if (!take_word(parser, &node->text, &node->text_bytes))
+    return true;
+}
+
+// Takes "with" where grants follow it, or could be meant to.
+static bool accept_with(struct parser *parser, bool is_first)
+{
+    const char *start = parser->at, *word;
+    uint32_t bytes;
+    if (take_name(parser, &word, &bytes) && bytes == 4 && memcmp(word, "with", 4) == 0) {
+        skip_spaces(parser);
+        if (is_first || peek(parser) == '{')
+            return true;
+    }
+    parser->at = start;
+    return false;
+}
+
+static bool parse_grants(struct parser *parser, struct syntax_program *program)
+{
+    if (program->grants != 0)
+        return wrong(parser, "the program has its grants already");
+    if (!accept(parser, '{'))
+        return wrong(parser, "expected { with the grants, as in: with { stdio }");
+    return parse_struct(parser, &program->grants);
+}
+
+static bool parse_program(struct parser *parser, struct syntax_program *program)
+{
+    uint16_t last = 0;
+    bool is_first = true;
+    skip_spaces(parser);
+    if (at_end(parser) || peek(parser) == '|')
+        return wrong(parser, "expected the name of a program");
+    if (!take_word(parser, &program->name, &program->name_bytes))
+        return false;
+    while (!at_end(parser) && peek(parser) != '|') {
+        bool ok = accept_with(parser, is_first)
+                      ? parse_grants(parser, program)
+                      : append_word(parser, &program->arguments, &last);
+        if (!ok)
             return false;
-        if (last == 0)
-            statement->arguments = argument;
-        else
-            parser->syntax->nodes[last].next = argument;
-        last = argument;
+        is_first = false;
     }
     return true;
 }
 
-static bool parse_program(struct parser *parser)
+static bool parse_pipeline(struct parser *parser)
 {
     struct statement *statement = &parser->syntax->statement;
-    const char *start, *word;
-    uint32_t bytes;
-    if (!take_word(parser, &statement->name, &statement->name_bytes))
-        return false;
-    skip_spaces(parser);
-    start = parser->at;
-    if (take_name(parser, &word, &bytes) && bytes == 4 && memcmp(word, "with", 4) == 0) {
-        if (!accept(parser, '{'))
-            return wrong(parser, "expected { with the grants, as in: with { stdio }");
-        if (!parse_struct(parser, &statement->grants))
+    do {
+        if (statement->program_count == SYNTAX_PROGRAMS_MAX)
+            return wrong(parser, "a pipeline has at most %u programs", SYNTAX_PROGRAMS_MAX);
+        if (!parse_program(parser, &statement->programs[statement->program_count++]))
             return false;
-    } else {
-        parser->at = start;
-    }
-    return parse_words(parser);
+    } while (accept(parser, '|'));
+    return true;
 }
 
 static bool parse_let(struct parser *parser)
@@ -475,7 +523,7 @@ static bool parse_operands(struct parser *parser)
     case OPERANDS_LET:
         return parse_let(parser);
     case OPERANDS_PROGRAM:
-        return parse_program(parser);
+        return parse_pipeline(parser);
     case OPERANDS_TOPIC:
         return at_end(parser) || take_path(parser, &statement->name, &statement->name_bytes);
     case OPERANDS_NAME:

@@ -2,9 +2,10 @@
 // The grammar of the shell: one line becomes one statement.
 //
 //     statement   = COMMAND operands | expression | nothing
-//     operands    = NAME "=" expression | program | [path] | NAME | [number] | number
+//     operands    = NAME "=" expression | pipeline | [path] | NAME | [number] | number
 //                 | expression | {word}, as the command's table says
-//     program     = word ["with" struct] { word }
+//     pipeline    = program {"|" program}
+//     program     = word {word} ["with" struct] {word}
 //     expression  = path { argument } | value
 //     argument    = [NAME ":"] value
 //     value       = number | text | "true" | "false" | "null" | path | list | struct
@@ -12,9 +13,10 @@
 //     list        = "[" [value {"," value}] "]"
 //     struct      = "{" [field {"," field}] "}"        field = NAME [":" value]
 //     path        = NAME {"." NAME}
-//     number      = ["-"] digits or 0x..., "_" between digits, and a unit: ns us ms s KiB MiB GiB
+//     number      = ["-"] digits or 0x..., "_" between digits, and a unit, at once or behind
+//                   a space: ns us ms s KiB MiB GiB
 //     text        = "..." with \" \\ \n \r \t \xNN
-//     word        = text | anything without spaces
+//     word        = text | anything without spaces and "|"
 //
 // A comment is "#" to the end of the line.  A word of a command is a name again if a "." follows.
 //
@@ -29,6 +31,7 @@
 constexpr uint32_t SYNTAX_LINE_BYTES_MAX = 4096;
 constexpr uint32_t SYNTAX_NODES_MAX = 512;
 constexpr uint32_t SYNTAX_DEPTH_MAX = 12;
+constexpr uint32_t SYNTAX_PROGRAMS_MAX = 8; // of a pipeline
 
 enum node_kind : uint8_t {
     NODE_NULL,
@@ -56,7 +59,7 @@ struct node {
 enum command_operands : uint8_t {
     OPERANDS_NONE,
     OPERANDS_LET,        // name, expression
-    OPERANDS_PROGRAM,    // name: the program; grants, arguments
+    OPERANDS_PROGRAM,    // programs, program_count
     OPERANDS_TOPIC,      // name: a path, maybe empty
     OPERANDS_NAME,       // name
     OPERANDS_JOB,        // number
@@ -77,11 +80,20 @@ struct command {
     const char *help;
 };
 
+// One program of a pipeline.
+struct syntax_program {
+    const char *name; // not NUL-terminated
+    uint32_t name_bytes;
+    uint16_t grants;    // a STRUCT node, 0: none
+    uint16_t arguments; // the first TEXT node, 0: none
+};
+
 struct statement {
     const struct command *command; // nullptr: an expression, or nothing
-    uint16_t expression;           // nodes, 0: none
-    uint16_t grants;               // a struct, 0: none
+    uint16_t expression;           // a node, 0: none
     uint16_t arguments;            // the first TEXT node, 0: none
+    uint32_t program_count;
+    struct syntax_program programs[SYNTAX_PROGRAMS_MAX];
     uint32_t name_bytes;
     const char *name;
     uint64_t number;

@@ -34,7 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t budget = 3 * SYNTAX_NODES_MAX;
     if (syntax_parse(&syntax, commands, 7, line, size)) {
         check_chain(&syntax, syntax.statement.expression, &budget);
-        check_chain(&syntax, syntax.statement.grants, &budget);
+        for (uint32_t i = 0; i < syntax.statement.program_count; i++) {
+            check_chain(&syntax, syntax.statement.programs[i].grants, &budget);
+            check_chain(&syntax, syntax.statement.programs[i].arguments, &budget);
+        }
         check_chain(&syntax, syntax.statement.arguments, &budget);
     } else if (syntax.problem[0] == 0) {
         abort();

@@ -89,6 +89,12 @@ static void a_call_has_arguments_by_position_and_by_name(void)
 static void numbers_have_units_and_bounds(void)
 {
     CHECK(parses("5ms") && expression()->number == 5000000);
+    CHECK(parses("16 MiB") && expression()->number == 16 << 20);
+    CHECK(parses("a.b 5 s 3") && expression()->first != 0);
+    CHECK_EQ(syntax.nodes[expression()->first].number, 5000000000);
+    CHECK(parses("a.b 5 s: 3") && syntax.nodes[expression()->first].number == 5);
+    CHECK(parses("a.b 5 s.c") && text_is(next(&syntax.nodes[expression()->first]), "s.c"));
+    CHECK(parses("a.b 5 km") && text_is(next(&syntax.nodes[expression()->first]), "km"));
     CHECK(parses("1_000") && expression()->number == 1000);
     CHECK(parses("-3") && expression()->negative && expression()->number == 3);
     CHECK(parses("18446744073709551615") && expression()->number == UINT64_MAX);
@@ -129,22 +135,49 @@ static void lists_structs_and_calls_nest(void)
     CHECK(refuses("((((((((((((((1", "nested too deep: at most 12 levels (column 13)"));
 }
 
+static bool program_is(uint32_t index, const char *name)
+{
+    const struct syntax_program *program = &syntax.statement.programs[index];
+    return program->name_bytes == strlen(name) &&
+           memcmp(program->name, name, program->name_bytes) == 0;
+}
+
 static void programs_have_grants_and_words(void)
 {
     CHECK(parses("run \"my prog\" with { stdio, clock: timer } --flag \"a b\" 3"));
     CHECK(is("run"));
-    CHECK(syntax.statement.name_bytes == 7);
-    const struct node *grant = &syntax.nodes[syntax.nodes[syntax.statement.grants].first];
+    const struct syntax_program *program = &syntax.statement.programs[0];
+    CHECK(syntax.statement.program_count == 1 && program_is(0, "my prog"));
+    const struct node *grant = &syntax.nodes[syntax.nodes[program->grants].first];
     CHECK(text_is(grant, "stdio") && text_is(next(grant), "timer"));
-    const struct node *argument = &syntax.nodes[syntax.statement.arguments];
+    const struct node *argument = &syntax.nodes[program->arguments];
     CHECK(text_is(argument, "--flag"));
     argument = next(argument);
     CHECK(text_is(argument, "a b"));
     CHECK(text_is(next(argument), "3"));
-    CHECK(parses("run x") && syntax.statement.grants == 0 && syntax.statement.arguments == 0);
+    CHECK(parses("run x") && program->grants == 0 && program->arguments == 0);
+    CHECK(parses("run x a b with { stdio }") && program->grants != 0);
+    CHECK(text_is(next(&syntax.nodes[program->arguments]), "b"));
+    CHECK(parses("run x a with b") && program->grants == 0); // a word among others
     CHECK(refuses("run", "expected the name of a program (column 4)"));
     CHECK(refuses("run x with stdio",
                   "expected { with the grants, as in: with { stdio } (column 12)"));
+    CHECK(refuses("run x with { a } with { b }",
+                  "the program has its grants already (column 23)"));
+}
+
+static void pipelines_are_programs_in_a_row(void)
+{
+    CHECK(parses("run a with { stdio } 1|b | \"c|\" \"|\" # | d"));
+    CHECK(syntax.statement.program_count == 3);
+    CHECK(program_is(0, "a") && program_is(1, "b") && program_is(2, "c|"));
+    CHECK(text_is(&syntax.nodes[syntax.statement.programs[0].arguments], "1"));
+    CHECK(text_is(&syntax.nodes[syntax.statement.programs[2].arguments], "|"));
+    CHECK(refuses("run a |", "expected the name of a program (column 8)"));
+    CHECK(refuses("run a || b", "expected the name of a program (column 8)"));
+    CHECK(refuses("run | a", "expected the name of a program (column 5)"));
+    CHECK(refuses("run a|a|a|a|a|a|a|a|a", "a pipeline has at most 8 programs (column 21)"));
+    CHECK(refuses("trace |", "expected a word (column 7)"));
 }
 
 static void commands_are_checked(void)
@@ -190,6 +223,7 @@ int main(void)
     RUN(texts_have_escapes);
     RUN(lists_structs_and_calls_nest);
     RUN(programs_have_grants_and_words);
+    RUN(pipelines_are_programs_in_a_row);
     RUN(commands_are_checked);
     RUN(a_line_that_is_too_long_or_has_too_much_is_refused);
     return test_report();

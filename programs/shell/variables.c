@@ -164,8 +164,7 @@ bool variables_bind(struct shell *shell, const char *name, uint32_t name_bytes,
         return shell_wrong(shell, "there are %u variables, the most there can be; release one",
                            SHELL_VARIABLES_MAX);
     if (count_capabilities(value) > SHELL_KEPT_MAX - shell->kept_count)
-        return shell_wrong(shell, "the variables hold %u capabilities, the most they can",
-                           shell->kept_count);
+        return shell_wrong(shell, "variables hold at most %u capabilities", SHELL_KEPT_MAX);
     measure(value, &items, &bytes);
     if (items + bytes != 0) {
         fresh.block = malloc(items * sizeof(struct value_item) + bytes);

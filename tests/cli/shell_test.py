@@ -7,10 +7,11 @@ import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import time
 
-from case import CAPOS, ROOT, capos, expect, main
+from case import CAPOS, ROOT, capos, expect, main, temporary_folder
 
 TIMEOUT = 120
 
@@ -133,6 +134,85 @@ def a_program_that_cannot_start_is_explained():
     fails('wait 4', 'there is no job 4; `jobs` lists them')
     done = capos('run', 'shell', stdin=b'run args\n', timeout=TIMEOUT)
     expect(done, 1, b'', 'starting programs needs a ProcessSpawner: --grant spawner')
+    done = capos('run', '--grant', 'spawner', 'shell', stdin=b'run args\n', timeout=TIMEOUT)
+    expect(done, 1, b'', 'finding programs needs a BootPackage: --grant boot')
+
+
+def flood(size_bytes):
+    """What the program flood writes."""
+    words = b''.join(struct.pack('<Q', offset) for offset in range(0, size_bytes + 8, 8))
+    return words[:size_bytes]
+
+
+def programs_are_piped_byte_by_byte():
+    done = shell('run flood with { stdio } 300001 | echo with { stdio } | echo with { stdio }\n')
+    expect(done, 0, flood(300001), '')
+    said = output('run flood with { stdio } 100000000 | count with { stdio }\n'
+                  'run echo with { stdio } | count with { stdio }\n')
+    assert said.startswith('100000000 bytes\n'), said
+
+
+def a_reader_that_ends_disconnects_its_writer():
+    said = output('run flood with { stdio } 100000000 | exitcode with { stdio } 3\n'
+                  'run exitcode with { stdio } 0 | count with { stdio }\n'
+                  'spawn flood with { stdio } 100000000 | spin with { stdio }\nkill 1\nwait 1\n')
+    assert said == ('flood exited with 1, exitcode exited with 3\n0 bytes\n[1] flood | spin\n'
+                    'flood was killed, spin was killed\n'), said
+
+
+def a_pipe_keeps_to_the_contract_of_stdio():
+    def client(line):
+        done = capos('run', '--system', 'test', 'shell', '-c', line, timeout=TIMEOUT)
+        expect(done, 0)
+        return done.stderr.decode()
+    both = 'run pipe_client with { stdio } %s | pipe_client with { stdio } %s'
+    assert client(both % ('info', 'info')) == 2 * 'input 0 output 0 error 0\n'
+    assert client(both % ('refused', 'x')) == 'read: invalidArgument: maxBytes: 1 to 61440\n'
+    assert client(both % ('write', 'x')) == 'write: disconnected: nobody reads the pipe any more\n'
+    assert client('run args with { stdio } | pipe_client with { stdio } many') == 'read argume\n'
+    assert client('run exitcode with { stdio } 0 | pipe_client with { stdio } many') == \
+        'read ------\n'
+
+
+def pipelines_leave_nothing_behind():
+    line = ('run flood with { stdio } 200000 | count with { stdio }\n'
+            'run flood with { stdio } 200000 | exitcode with { stdio } 1\n')
+    said = output(4 * line + 'let a = budget.info\n' + 4 * line + 'let b = budget.info\n'
+                  'a.usedBytes\nb.usedBytes\n').splitlines()
+    assert said[-2] == said[-1], said
+
+
+def a_budget_is_what_the_line_says():
+    said = output('let a = budget.info\nspawn spin with { budget: 4 MiB }\nlet b = budget.info\n'
+                  'spawn spin with { budget: 1000000 }\nlet c = budget.info\n'
+                  'a.splitBytes\nb.splitBytes\nc.splitBytes\n').splitlines()
+    assert said[-2:] == ['4 MiB (4194304 bytes)', '4.957 MiB (5197824 bytes)'], said
+
+
+def there_is_a_limit_to_jobs():
+    said = shell(13 * 'spawn spin with { budget: 512 KiB }\n')
+    expect(said, 1, None, 'shell: line 13: there are 12 jobs, the most there can be; wait for one')
+
+
+def a_script_of_the_host_runs_and_names_its_lines():
+    with temporary_folder() as folder:
+        path = os.path.join(folder, 'measure.capos')
+
+        def script(text, *arguments):
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(text)
+            return capos('shell', path, *arguments, timeout=TIMEOUT)
+        expect(script('# a comment\nlet a = 5\r\na\nexit 7\n'), 7, b'5\n')
+        expect(script('timer.sleep 0\n\ntiemr.now\nexit 7'), 1, b'',
+               'measure.capos:3: there is no tiemr; did you mean timer?')
+        expect(script(''), 0, b'')
+        expect(script('run echo with { stdio }\n'), 0, b'')
+        expect(script('', 'more'), 125, b'', 'a script takes no arguments: more')
+        expect(capos('shell', path + 'x', timeout=TIMEOUT), 127, b'', 'No such file')
+    done = capos('run', 'shell', 'script/nothing', timeout=TIMEOUT)
+    expect(done, 1, b'', 'shell: a script of the boot package needs --grant boot')
+    done = capos('run', '--grant', 'boot', 'shell', 'script/nothing', timeout=TIMEOUT)
+    expect(done, 1, b'', 'shell: no script script/nothing is in the boot package')
 
 
 def read_until(fd, wanted, seconds=TIMEOUT):
@@ -145,9 +225,9 @@ def read_until(fd, wanted, seconds=TIMEOUT):
     return seen
 
 
-def a_person_gets_a_prompt_and_another_try():
+def a_person_without_a_terminal_service_gets_a_prompt():
     master, slave = pty.openpty()
-    child = subprocess.Popen([CAPOS, 'shell'], stdin=slave, stdout=slave, stderr=slave, cwd=ROOT)
+    child = subprocess.Popen([CAPOS, 'run', '--grant', 'timer', 'shell'], stdin=slave, stdout=slave, stderr=slave, cwd=ROOT)
     os.close(slave)
     try:
         read_until(master, b'capos> ')
@@ -168,4 +248,8 @@ if __name__ == '__main__':
           programs_leave_nothing_behind, help_comes_from_the_schema,
           a_script_ends_at_its_first_error_with_the_line, a_wrong_name_is_explained,
           a_wrong_value_is_explained, what_a_method_refuses_is_explained,
-          a_program_that_cannot_start_is_explained, a_person_gets_a_prompt_and_another_try])
+          a_program_that_cannot_start_is_explained, programs_are_piped_byte_by_byte,
+          a_reader_that_ends_disconnects_its_writer, a_pipe_keeps_to_the_contract_of_stdio,
+          pipelines_leave_nothing_behind, a_budget_is_what_the_line_says,
+          there_is_a_limit_to_jobs, a_script_of_the_host_runs_and_names_its_lines,
+          a_person_without_a_terminal_service_gets_a_prompt])

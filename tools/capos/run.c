@@ -84,6 +84,20 @@ static int add_all_grants(const struct image *image, struct run_options *options
     return 0;
 }
 
+// The pages stay mapped until the command ends.
+static int add_extra_file(struct image *image, const struct run_options *options)
+{
+    static struct file_map map;
+    if (options->extra_file == nullptr)
+        return 0;
+    int error = file_map_open(options->extra_file, &map);
+    if (error != 0)
+        return fail(EXIT_NOT_FOUND, "%s: %s", options->extra_file, strerror(error));
+    if (!package_add(&image->package, options->extra_name, map.data, map.bytes))
+        return fail(EXIT_CAPOS_FAILED, "the image has too many files");
+    return 0;
+}
+
 // Writes the boot package into an anonymous file.
 static int build_package(struct image *image, const struct program *program,
                          const struct run_options *options, int *out_fd)
@@ -304,6 +318,8 @@ int run_program(struct run_options *options)
         status = check_grants(&image, options);
     if (status == 0)
         status = program_find(&image, options->arguments[0], &program);
+    if (status == 0)
+        status = add_extra_file(&image, options);
     if (status == 0)
         status = build_package(&image, &program, options, &package_fd);
     if (status == 0)

@@ -33,8 +33,10 @@ struct run_options {
     const char *audit_file; // who used what; nullptr: not wanted
     bool tty;               // the terminal's keys go to the machine
     bool verbose;
-    const char *gdb;  // nullptr: no debugger; else a port, or the path of a socket
-    char **arguments; // arguments[0] is PROGRAM as it was typed
+    const char *gdb;        // nullptr: no debugger; else a port, or the path of a socket
+    const char *extra_file; // a file of the host for the boot package; nullptr: none
+    const char *extra_name; // its name there
+    char **arguments;       // arguments[0] is PROGRAM as it was typed
     uint32_t argument_count;
 };
 
