@@ -379,8 +379,7 @@ static enum status find_field(struct build *build, const struct descriptor_struc
 {
     const struct value_item *item = &items[index];
     if (item->name == nullptr && index >= of->field_count)
-        return refuse(build, place, "too many values: there %s %u",
-                      of->field_count == 1 ? "is" : "are", of->field_count);
+        return refuse(build, place, "too many values: at most %u", of->field_count);
     if (item->name == nullptr) {
         *out_field = index;
         return STATUS_OK;

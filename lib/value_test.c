@@ -185,7 +185,7 @@ static void each_error_names_the_field_and_what_is_legal(void)
             named("time", integer(1)));
     REFUSED("Timer.SleepParams", "there is no durationMs; did you mean durationNs?",
             named("durationMs", integer(1)));
-    REFUSED("Timer.SleepParams", "too many values: there is 1", {.value = integer(1)},
+    REFUSED("Timer.SleepParams", "too many values: at most 1", {.value = integer(1)},
             {.value = integer(2)});
     REFUSED("Timer.SleepParams", "durationNs is given twice", {.value = integer(1)},
             named("durationNs", integer(2)));

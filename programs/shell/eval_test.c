@@ -238,7 +238,7 @@ static void everything_wrong_is_explained(void)
     CHECK(complains("timer.sleep \"long\"", "durationNs: expected a number, got text"));
     CHECK(complains("timer.sleep -1",
                     "durationNs: -1 is out of range: 0 to 18446744073709551615"));
-    CHECK(complains("timer.sleep 1 2", "too many values: there is 1"));
+    CHECK(complains("timer.sleep 1 2", "too many values: at most 1"));
     CHECK(complains("memory.map timer", "object: expected MemoryObject, got Timer"));
     CHECK(complains("memory.protect protection: raed",
                     "protection: there is no Protection raed; did you mean read?"));
