@@ -80,8 +80,8 @@ interface TerminalSession @0xaac1e45f0025b706 $A.home(service) {
 
   waitInterrupt @12 () -> () $A.pending;
   # Completes when Ctrl-C is typed while nobody reads and no program is in the foreground: for
-  # who is busy and would stop.  One waits per session: an earlier one ends with
-  # `disconnected`.
+  # who is busy and would stop.  Of several sessions the one that asked last is told.  One call
+  # waits per session: an earlier one ends with `disconnected`.
 
   struct ReadLineParams {
     prompt @0 :Text $A.maxBytes(512);

@@ -5,7 +5,8 @@
 // somebody was told how it ended: who waited for it, or the person at the prompt.
 //
 // At a terminal each program gets a StdIO of the TerminalSession, which has the keyboard while
-// the program is in the foreground; elsewhere it gets the shell's own.
+// the program is in the foreground; elsewhere it gets the shell's own.  For the session itself
+// it gets another one.
 #include "jobs.h"
 
 #include <capos/loop.h>
@@ -32,6 +33,7 @@ struct job_program {
     struct process_handle_wait_results end;
     stdio_cap outer; // its StdIO, but for pipes
     uint32_t terminal_program;
+    bool has_session; // of its own: it minds the keys itself
 };
 
 struct job {
@@ -216,13 +218,20 @@ static bool start_one(struct job *job, uint32_t index, const struct shell_pipeli
                       struct value_problem *problem)
 {
     struct job_program *program = &job->programs[index];
-    stdio_cap stdio = program->outer;
+    struct start_stand_ins stand_ins = {.stdio = program->outer};
+    program->has_session = session_is_open() && start_has_terminal(&pipeline->programs[index]);
+    if (program->has_session &&
+        terminal_session_open_session(session_terminal(), &stand_ins.terminal) != STATUS_OK)
+        return problem_set(problem, "%s gets no session: %s", program->name,
+                           capos_last_exception()->reason);
     if (job->has_pipes)
-        stdio = pipe_end_take(job->ends[index]);
-    bool ok = start_program(program->name, &pipeline->programs[index], pipeline->syntax, stdio,
-                            &program->handle, problem);
+        stand_ins.stdio = pipe_end_take(job->ends[index]);
+    bool ok = start_program(program->name, &pipeline->programs[index], pipeline->syntax,
+                            &stand_ins, &program->handle, problem);
+    // They are the program's alone.
     if (job->has_pipes)
-        stdio_cap_release(&stdio); // the end is the program's alone
+        stdio_cap_release(&stand_ins.stdio);
+    terminal_session_cap_release(&stand_ins.terminal);
     if (!ok)
         return false;
     if (process_handle_wait_begin(&program->wait, program->handle) != STATUS_OK)
@@ -251,11 +260,12 @@ static bool start_all(struct job *job, const struct shell_pipeline *pipeline,
     return true;
 }
 
-// Gives the keyboard to a job: Ctrl-C and lines go to its first program that runs.
+// Gives the keyboard to a job: Ctrl-C and lines go to its first program that runs.  To one
+// that reads from a session it would be in the way.
 static void take_foreground(struct job *job)
 {
     for (uint32_t i = job->program_count; session_is_open() && i-- > 0;)
-        if (!job->programs[i].ended)
+        if (!job->programs[i].ended && !job->programs[i].has_session)
             // Without the foreground it can't read, and its waiting can be interrupted.
             (void)terminal_session_foreground(
                 session_terminal(), job->programs[i].terminal_program, job->programs[i].handle);

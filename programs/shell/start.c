@@ -29,8 +29,7 @@ struct start {
     memory_object_cap file;
     memory_budget_cap budget;
     boot_package_cap boot;
-    stdio_cap own_stdio; // of the shell
-    stdio_cap stdio;     // that stands for it
+    struct start_stand_ins stand_ins;
     const char *name;
     char names[GRANTS_MAX][SHELL_NAME_BYTES_MAX + 1];
     struct capos_spawn_grant grants[GRANTS_MAX];
@@ -48,8 +47,6 @@ static bool find_authority(struct start *start, struct value_problem *problem)
                            "starting programs needs a ProcessSpawner: --grant spawner");
     if (boot_package_cap_find("boot", &start->boot) != STATUS_OK)
         return problem_set(problem, "finding programs needs a BootPackage: --grant boot");
-    if (stdio_cap_find("stdio", &start->own_stdio) != STATUS_OK)
-        start->own_stdio.id = 0;
     return true;
 }
 
@@ -136,6 +133,27 @@ static bool is_granted(const struct shell_program *program, const char *name)
     return false;
 }
 
+static capos_cap_id own_stdio(void)
+{
+    stdio_cap stdio;
+    return stdio_cap_find("stdio", &stdio) == STATUS_OK ? stdio.id : 0;
+}
+
+static capos_cap_id own_terminal(void)
+{
+    terminal_session_cap terminal;
+    return terminal_session_cap_find("terminal", &terminal) == STATUS_OK ? terminal.id : 0;
+}
+
+static capos_cap_id stand_in_for(const struct start *start, capos_cap_id cap)
+{
+    if (cap == own_stdio() && start->stand_ins.stdio.id != 0)
+        return start->stand_ins.stdio.id;
+    if (cap == own_terminal() && start->stand_ins.terminal.id != 0)
+        return start->stand_ins.terminal.id;
+    return cap;
+}
+
 static bool collect_grants(struct start *start, const struct shell_program *program,
                            struct value_problem *problem)
 {
@@ -150,10 +168,8 @@ static bool collect_grants(struct start *start, const struct shell_program *prog
         if (grant->name_bytes > SHELL_NAME_BYTES_MAX)
             return problem_set(problem, "%.*s: the name of a grant has at most %u bytes",
                                (int)grant->name_bytes, grant->name, SHELL_NAME_BYTES_MAX);
-        bool is_own_stdio =
-            start->own_stdio.id != 0 && grant->value.number == start->own_stdio.id;
         add_grant(start, grant->name, grant->name_bytes,
-                  is_own_stdio ? start->stdio.id : grant->value.number);
+                  stand_in_for(start, grant->value.number));
     }
     return true;
 }
@@ -217,14 +233,14 @@ static bool run(struct start *start, const struct shell_program *program,
 }
 
 bool start_program(const char *name, const struct shell_program *program,
-                   const struct syntax *syntax, stdio_cap stdio, process_handle_cap *out_handle,
-                   struct value_problem *problem)
+                   const struct syntax *syntax, const struct start_stand_ins *stand_ins,
+                   process_handle_cap *out_handle, struct value_problem *problem)
 {
     struct start *start = calloc(1, sizeof *start);
     if (start == nullptr)
         return problem_set(problem, "there is no memory to start a program");
     start->name = name;
-    start->stdio = stdio;
+    start->stand_ins = *stand_ins;
     bool ok = run(start, program, syntax, out_handle, problem);
     free(start);
     return ok;
@@ -232,15 +248,22 @@ bool start_program(const char *name, const struct shell_program *program,
 
 // ---- What can be started -----------------------------------------------------------
 
-bool start_has_stdio(const struct shell_program *program)
+static bool is_granted_cap(const struct shell_program *program, capos_cap_id cap)
 {
-    stdio_cap own;
-    if (stdio_cap_find("stdio", &own) != STATUS_OK)
-        return false;
-    for (uint32_t i = 0; i < program->grant_count; i++)
-        if (program->grants[i].value.number == own.id)
+    for (uint32_t i = 0; cap != 0 && i < program->grant_count; i++)
+        if (program->grants[i].value.number == cap)
             return true;
     return false;
+}
+
+bool start_has_stdio(const struct shell_program *program)
+{
+    return is_granted_cap(program, own_stdio());
+}
+
+bool start_has_terminal(const struct shell_program *program)
+{
+    return is_granted_cap(program, own_terminal());
 }
 
 // The files of a boot package that are no programs, besides scripts.

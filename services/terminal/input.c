@@ -234,18 +234,19 @@ static void interrupt_program(void)
         end_run();
 }
 
-// Answers all who wait for Ctrl-C.  False: nobody does.
-static bool interrupt_sessions(void)
+// Answers who asked last to hear of Ctrl-C.  False: nobody did.
+static bool interrupt_session(void)
 {
-    bool any = false;
-    for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
-        if (sessions[i].interrupt == nullptr)
-            continue;
-        terminal_session_wait_interrupt_reply(sessions[i].interrupt);
-        sessions[i].interrupt = nullptr;
-        any = true;
-    }
-    return any;
+    struct session *last = nullptr;
+    for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+        if (sessions[i].interrupt != nullptr &&
+            (last == nullptr || sessions[i].interrupt_turn > last->interrupt_turn))
+            last = &sessions[i];
+    if (last == nullptr)
+        return false;
+    terminal_session_wait_interrupt_reply(last->interrupt);
+    last->interrupt = nullptr;
+    return true;
 }
 
 void input_interrupt_if_typed(void)
@@ -255,7 +256,7 @@ void input_interrupt_if_typed(void)
         return;
     for (uint32_t i = input_bytes; i-- > 0;)
         if ((uint8_t)input[i] == CTRL_C) {
-            if (minds_itself && !interrupt_sessions())
+            if (minds_itself && !interrupt_session())
                 return; // it waits for who reads next
             input_take(i + 1);
             interrupt_program();
@@ -473,10 +474,12 @@ void on_wait_interrupt(void *, struct capos_server_call *call)
         capos_server_fail(call, STATUS_OVERLOADED, "the terminal is out of memory");
         return;
     }
+    static uint64_t turns;
     struct session *session = &sessions[object_index(waiting->word)];
     if (session->interrupt != nullptr)
         capos_server_fail(session->interrupt, STATUS_DISCONNECTED, "a later call waits now");
     session->interrupt = waiting;
+    session->interrupt_turn = ++turns;
 }
 
 static void read_bytes(struct capos_server_call *call, enum reader_kind kind,

@@ -53,6 +53,7 @@ struct session {
     struct line_editor *editor;
     completer_cap completer;             // asked at Tab; id 0: nobody
     struct capos_server_call *interrupt; // to be answered at Ctrl-C; nullptr: nobody asked
+    uint64_t interrupt_turn;             // the highest is answered
 };
 
 struct program {

@@ -29,6 +29,7 @@ UNREACHABLE = {
     'the terminal has no StdIO for': 'the shell has fewer programs than a terminal',
     'process: a ProcessHandle': 'the generated dispatch refuses other interfaces before',
     'completer: a Completer': 'likewise',
+    'gets no session': 'sessions are fewer than programs only if others hold them too',
     'its schema is damaged': 'the schema is built into the program',
     "can't be read: ": 'the kernel always answers for what the shell holds',
     "can't be mapped": 'likewise, unless memory runs out',

@@ -90,6 +90,25 @@ def a_program_in_the_foreground_has_the_keyboard():
         person.wait_for('"still here"', 'capos>')
 
 
+def a_program_with_a_session_reads_lines_itself():
+    with shell() as person:
+        at_prompt(person).type('run talk with { stdio, terminal }\r')
+        person.wait_for('talk>')
+        person.type('sa\t')
+        person.wait_for('talk> say')
+        person.type('\x15hello\x03')
+        person.wait_for('talk> hello^C', 'interrupted', 'talk>')
+        person.type('quit\r')
+        person.wait_for('bye', 'capos>')
+        person.type('run shell with { stdio, terminal, timer }\r')
+        person.wait_for('Try `timer.now`, `run args with { stdio } hello`, `help`.  Tab '
+                        'completes.', '', 'capos>')
+        person.type('timer.sleep 1000 s\r\x03')
+        person.wait_for('Timer.sleep: interrupted', 'capos>')
+        person.type('exit 3\r')
+        person.wait_for('shell exited with 3', 'capos>')
+
+
 def a_job_writes_above_the_line_and_comes_back():
     with shell() as person:
         at_prompt(person).type('spawn sleep with { stdio, timer } 300\r')
@@ -194,6 +213,7 @@ if __name__ == '__main__':
         the_line_is_edited_and_remembered,
         control_c_ends_what_is_under_way_and_not_the_shell,
         a_program_in_the_foreground_has_the_keyboard,
+        a_program_with_a_session_reads_lines_itself,
         a_job_writes_above_the_line_and_comes_back,
         a_paste_runs_up_to_what_is_wrong,
         a_narrow_window_loses_nothing,
