@@ -32,6 +32,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+constexpr uint32_t CPUS = 2;
 constexpr unsigned ACTORS = 3;
 constexpr uint64_t CHILD_MEMORY = 0x10000000; // of the child that is there at the start
 constexpr unsigned STEPS_MAX = 400;           // of which at most
@@ -651,7 +652,11 @@ static void step_child(void)
 static void step_world(void)
 {
     uint8_t choice = next_byte();
-    if (choice < 128)
+    if (choice < 32)
+        host_cpu_use(choice % CPUS);
+    else if (choice < 64)
+        host_deliver_kicks();
+    else if (choice < 128)
         host_advance_ns((uint64_t)choice * choice * 1000);
     else if (choice < 200)
         host_irq_raise(choice % HOST_IRQ_COUNT);
@@ -789,7 +794,7 @@ static void make_world(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
-    harness_boot(HARNESS_RAM_BYTES);
+    harness_boot_cpus(HARNESS_RAM_BYTES, CPUS);
     add_methods();
     return 0;
 }

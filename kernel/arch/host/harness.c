@@ -362,12 +362,13 @@ void actor_run(struct actor *actor)
     ASSERT(thread->state == THREAD_READY); // else the test acts as somebody who waits
     sched_forget(thread);
     if (before != nullptr) {
+        cpu->current = cpu->charged = nullptr;
         before->state = THREAD_NEW; // so that its saved result stays
         sched_ready(before);
     }
     thread->state = THREAD_RUNNING;
     thread->cpu = cpu;
-    cpu->current = thread;
+    cpu->current = cpu->charged = thread;
     host_resume(sched_leave());
     ASSERT(cpu->current == thread);
 }

@@ -12,7 +12,8 @@
 //  3. Transit: slots marked as in transit are those that some pending operation moves.
 //  4. Rings: the operations of a thread are those that hold one of its completion entries.
 //  5. Endpoints: every unfinished call has the slot that says so; lists hold what they should.
-//  6. Budgets: none has used more than its limit, and what none has used is free frames.
+//  6. CPUs: whoever runs, pays or goes next there is a living thread, in the right state.
+//  7. Budgets: none has used more than its limit, and what none has used is free frames.
 //
 // Used by tests/fuzz/fuzz_sqe.c after each step.
 #include <kernel/arch/host/invariants.h>
@@ -97,6 +98,14 @@ static uint32_t check_operation(const struct thread *thread, struct op *op)
     return moved;
 }
 
+static bool is_current(const struct thread *thread)
+{
+    for (uint32_t i = 0; i < arch_cpu_count(); i++)
+        if (arch_cpu_at(i)->current == thread)
+            return true;
+    return false;
+}
+
 static uint32_t check_thread(const struct thread *thread)
 {
     uint32_t count = 0, moved = 0;
@@ -105,8 +114,8 @@ static uint32_t check_thread(const struct thread *thread)
         moved += check_operation(thread, container_of(link, struct op, thread_link));
     HOLDS(count == thread->ring.pending_count, "pending operations are those in the list");
     HOLDS(count <= CAPOS_CQ_ENTRIES, "every pending operation has a completion entry");
-    HOLDS((thread->state == THREAD_RUNNING) == (thread == arch_cpu()->current),
-          "the running thread is the current one");
+    HOLDS((thread->state == THREAD_RUNNING) == is_current(thread),
+          "a running thread is the current one of a CPU");
     return moved;
 }
 
@@ -212,6 +221,41 @@ static void check_endpoint(const struct endpoint *endpoint)
           "a closed endpoint has no receives and no notices");
 }
 
+// ---- CPUs -----------------------------------------------------------------------------
+
+static bool is_alive(const struct thread *wanted)
+{
+    for (struct list_link *link = list_first(&process_all); link != nullptr;
+         link = list_next(&process_all, link)) {
+        const struct process *process = container_of(link, struct process, all_link);
+        for (struct list_link *at = list_first(&process->threads); at != nullptr;
+             at = list_next(&process->threads, at))
+            if (container_of(at, struct thread, process_link) == wanted)
+                return true;
+    }
+    return false;
+}
+
+static void check_cpu(const struct cpu *cpu)
+{
+    const struct thread *current = cpu->current, *charged = cpu->charged, *next = cpu->handoff;
+    HOLDS(current == nullptr || (is_alive(current) && current->cpu == cpu),
+          "a CPU runs a living thread of its own");
+    HOLDS(charged == nullptr || is_alive(charged), "who pays for a CPU's time is alive");
+    HOLDS(charged != nullptr || current == nullptr, "somebody pays for whoever runs");
+    HOLDS(next == nullptr ||
+              (is_alive(next) && next->state == THREAD_READY && next->cpu == cpu),
+          "who goes next is alive and ready");
+    uint32_t queued = 0;
+    for (const struct rbtree_node *node = rbtree_first(&cpu->queue); node != nullptr;
+         node = rbtree_next(node), queued++) {
+        const struct thread *thread = container_of(node, struct thread, queue_node);
+        HOLDS(is_alive(thread) && thread->state == THREAD_READY && thread->cpu == cpu,
+              "a queue has living threads that are ready");
+    }
+    HOLDS(queued == cpu->queue_count, "queued threads are counted");
+}
+
 // ---- All ------------------------------------------------------------------------------
 
 // Returns the frames that the budget promises and hasn't used.
@@ -253,6 +297,8 @@ void kernel_check_invariants(void)
     for (struct list_link *link = list_first(&process_all); link != nullptr;
          link = list_next(&process_all, link))
         check_process(container_of(link, struct process, all_link));
+    for (uint32_t i = 0; i < arch_cpu_count(); i++)
+        check_cpu(arch_cpu_at(i));
     check_found();
 }
 
