@@ -22,6 +22,9 @@
 typedef uint64_t paddr_t; // physical address, in bytes
 
 constexpr uint64_t PAGE_BYTES = 4096;
+constexpr uint64_t LARGE_PAGE_BYTES = (uint64_t)2 << 20; // as one table of pages maps
+constexpr unsigned LARGE_PAGE_ORDER = 9;                 // of frames
+static_assert(PAGE_BYTES << LARGE_PAGE_ORDER == LARGE_PAGE_BYTES);
 
 // ---- Physical memory -----------------------------------------------------------
 
@@ -50,6 +53,7 @@ enum page_cache : uint8_t {
 // The hardware side of one address space: the root of its page tables.
 struct arch_space {
     paddr_t root;
+    paddr_t spare_tables; // tables whose place a large page has, in a list; 0: none
 };
 
 // A page-table frame comes from and goes back to these two, which the core
@@ -72,17 +76,44 @@ void arch_space_fini(struct arch_space *space, void *cookie);
 [[nodiscard]] enum status arch_space_prepare(struct arch_space *space, void *cookie,
                                              uint64_t address, uint64_t length_bytes);
 
-// Maps one page, replacing what was there.  The tables have been prepared.
+// Maps one page, replacing what was there, which isn't a large page.  The tables have been
+// prepared.
 void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
                     enum page_access access, enum page_cache cache);
 
-// Unmaps one page and returns the frame that was there, or 0.  No CPU can reach
-// the frame through this space after the next arch_space_flush.
+// Unmaps one page, not of a large one, and returns the frame that was there, or 0.  No CPU
+// can reach the frame through this space after the next arch_space_flush.
 paddr_t arch_space_unmap(struct arch_space *space, uint64_t address);
 
 // Looks one page up; 0 when nothing is mapped.  PAGE_NONE pages are found.
 [[nodiscard]] paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
                                         enum page_access *out_access);
+
+// One page or one large page that is mapped.
+struct arch_mapping {
+    uint64_t address;    // where it begins
+    uint64_t size_bytes; // PAGE_BYTES or LARGE_PAGE_BYTES
+    paddr_t frame;       // its first
+    enum page_access access;
+};
+
+// Finds the first mapping that ends behind `address` and begins before `end`; false without
+// one.  Ranges without tables are skipped in steps of what the missing table spans.
+[[nodiscard]] bool arch_space_next(const struct arch_space *space, uint64_t address,
+                                   uint64_t end, struct arch_mapping *out_mapping);
+
+// Large pages: 512 frames that follow each other, mapped as one; `address` and `frame` are
+// multiples of LARGE_PAGE_BYTES.  Each of the three needs a flush of the address before what
+// the range maps changes again.
+//
+// Maps one, or changes its access; else nothing is mapped in its range, whose table has
+// been prepared and is kept aside.
+void arch_space_map_large(struct arch_space *space, uint64_t address, paddr_t frame,
+                          enum page_access access, enum page_cache cache);
+// Unmaps one; its table is there again, empty.
+void arch_space_unmap_large(struct arch_space *space, uint64_t address);
+// Turns one into 512 pages of the same frames and access.
+void arch_space_split_large(struct arch_space *space, uint64_t address);
 
 // Makes earlier unmaps and narrowings of a range take effect on every CPU: those that have
 // the space loaded are interrupted, and have forgotten the range when this returns.

@@ -92,5 +92,5 @@ void host_space_unload(const struct arch_space *space);
 // Flushes so far, and their pages: for tests that count them.
 extern uint64_t host_flush_count, host_flush_pages;
 
-// The number of arch_space_map calls so far.
-extern uint64_t host_map_count;
+// Calls so far that mapped a page, large or not, and the steps that arch_space_next took.
+extern uint64_t host_map_count, host_next_count;

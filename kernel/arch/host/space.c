@@ -6,7 +6,7 @@
 // machine would do with them on an access, harness.c does in software.
 //
 // Invariant: an entry is 0 or has ENTRY_USED.  Tables are never freed before
-// arch_space_fini.
+// arch_space_fini; those whose place a large page has are linked by their first word.
 #include <kernel/arch/host/machine.h>
 
 #include <kernel/debug/panic.h>
@@ -20,9 +20,10 @@ constexpr uint64_t ENTRY_USED = 1;
 constexpr unsigned ENTRY_ACCESS_SHIFT = 1; // two bits of enum page_access
 constexpr uint64_t ENTRY_ACCESS_MASK = 3;
 constexpr uint64_t ENTRY_UNCACHED = 8;
+constexpr uint64_t ENTRY_LARGE = 16;
 constexpr uint64_t ENTRY_FRAME_MASK = ~(PAGE_BYTES - 1);
 
-uint64_t host_map_count;
+uint64_t host_map_count, host_next_count;
 
 static uint64_t *table_at(paddr_t table)
 {
@@ -42,13 +43,16 @@ static void check_range(uint64_t address, uint64_t length_bytes)
     ASSERT(length_bytes <= USER_ADDRESS_END - address);
 }
 
-// The entry of a page; nullptr where a table is missing.
+// The entry of a page or of the large page that it is part of; nullptr where a table is
+// missing.
 static uint64_t *entry_of(const struct arch_space *space, uint64_t address)
 {
     uint64_t *entry = &table_at(space->root)[index_at(address, LEVELS)];
     for (unsigned level = LEVELS - 1; level >= 1; level--) {
         if (*entry == 0)
             return nullptr;
+        if (*entry & ENTRY_LARGE)
+            return entry;
         entry = &table_at(*entry & ENTRY_FRAME_MASK)[index_at(address, level)];
     }
     return entry;
@@ -77,6 +81,7 @@ static void free_tables(paddr_t table, unsigned level, void *cookie)
 
 void arch_space_fini(struct arch_space *space, void *cookie)
 {
+    ASSERT(space->spare_tables == 0);
     host_space_unload(space);
     free_tables(space->root, LEVELS, cookie);
     space->root = 0;
@@ -87,6 +92,8 @@ static enum status prepare_page(struct arch_space *space, void *cookie, uint64_t
 {
     uint64_t *entry = &table_at(space->root)[index_at(address, LEVELS)];
     for (unsigned level = LEVELS - 1; level >= 1; level--) {
+        if (*entry & ENTRY_LARGE)
+            return STATUS_OK;
         if (*entry == 0) {
             paddr_t table = mm_table_frame_get(cookie);
             if (table == 0)
@@ -113,15 +120,20 @@ enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t 
     return STATUS_OK;
 }
 
+static uint64_t entry_for(paddr_t frame, enum page_access access, enum page_cache cache)
+{
+    return frame | (uint64_t)access << ENTRY_ACCESS_SHIFT |
+           (cache == PAGE_UNCACHED ? ENTRY_UNCACHED : 0) | ENTRY_USED;
+}
+
 void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
                     enum page_access access, enum page_cache cache)
 {
     check_range(address, PAGE_BYTES);
     ASSERT(frame != 0 && frame % PAGE_BYTES == 0);
     uint64_t *entry = entry_of(space, address);
-    ASSERT(entry != nullptr); // prepared
-    *entry = frame | (uint64_t)access << ENTRY_ACCESS_SHIFT |
-             (cache == PAGE_UNCACHED ? ENTRY_UNCACHED : 0) | ENTRY_USED;
+    ASSERT(entry != nullptr && !(*entry & ENTRY_LARGE)); // prepared
+    *entry = entry_for(frame, access, cache);
     host_map_count++;
 }
 
@@ -131,9 +143,15 @@ paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
     uint64_t *entry = entry_of(space, address);
     if (entry == nullptr || *entry == 0)
         return 0;
+    ASSERT(!(*entry & ENTRY_LARGE));
     paddr_t frame = *entry & ENTRY_FRAME_MASK;
     *entry = 0;
     return frame;
+}
+
+static enum page_access access_of(uint64_t entry)
+{
+    return (enum page_access)(entry >> ENTRY_ACCESS_SHIFT & ENTRY_ACCESS_MASK);
 }
 
 paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
@@ -144,6 +162,89 @@ paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
     const uint64_t *entry = entry_of(space, address);
     if (entry == nullptr || *entry == 0)
         return 0;
-    *out_access = (enum page_access)(*entry >> ENTRY_ACCESS_SHIFT & ENTRY_ACCESS_MASK);
-    return *entry & ENTRY_FRAME_MASK;
+    *out_access = access_of(*entry);
+    paddr_t frame = *entry & ENTRY_FRAME_MASK;
+    return *entry & ENTRY_LARGE ? frame + address % LARGE_PAGE_BYTES : frame;
+}
+
+bool arch_space_next(const struct arch_space *space, uint64_t address, uint64_t end,
+                     struct arch_mapping *out_mapping)
+{
+    while (address < end) {
+        const uint64_t *entry = &table_at(space->root)[index_at(address, LEVELS)];
+        unsigned level = LEVELS;
+        while (level > 1 && *entry != 0 && !(*entry & ENTRY_LARGE)) {
+            level--;
+            entry = &table_at(*entry & ENTRY_FRAME_MASK)[index_at(address, level)];
+        }
+        uint64_t span = PAGE_BYTES << LEVEL_BITS * (level - 1);
+        host_next_count++;
+        if (*entry != 0) {
+            *out_mapping = (struct arch_mapping){.address = address / span * span,
+                                                 .size_bytes = span,
+                                                 .frame = *entry & ENTRY_FRAME_MASK,
+                                                 .access = access_of(*entry)};
+            return true;
+        }
+        address = (address / span + 1) * span;
+    }
+    return false;
+}
+
+// ---- Large pages ----------------------------------------------------------------------
+
+static uint64_t *large_entry_of(const struct arch_space *space, uint64_t address)
+{
+    check_range(address, LARGE_PAGE_BYTES);
+    ASSERT(address % LARGE_PAGE_BYTES == 0);
+    uint64_t *entry = &table_at(space->root)[index_at(address, LEVELS)];
+    for (unsigned level = LEVELS - 1; level >= 2; level--) {
+        ASSERT(*entry != 0);
+        entry = &table_at(*entry & ENTRY_FRAME_MASK)[index_at(address, level)];
+    }
+    ASSERT(*entry != 0);
+    return entry;
+}
+
+void arch_space_map_large(struct arch_space *space, uint64_t address, paddr_t frame,
+                          enum page_access access, enum page_cache cache)
+{
+    ASSERT(frame != 0 && frame % LARGE_PAGE_BYTES == 0);
+    uint64_t *entry = large_entry_of(space, address);
+    if (!(*entry & ENTRY_LARGE)) {
+        paddr_t table = *entry & ENTRY_FRAME_MASK;
+        for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+            ASSERT(table_at(table)[i] == 0);
+        *table_at(table) = space->spare_tables;
+        space->spare_tables = table;
+    }
+    *entry = entry_for(frame, access, cache) | ENTRY_LARGE;
+    host_map_count++;
+}
+
+static paddr_t spare_take(struct arch_space *space)
+{
+    paddr_t table = space->spare_tables;
+    ASSERT(table != 0);
+    space->spare_tables = *table_at(table);
+    *table_at(table) = 0;
+    return table;
+}
+
+void arch_space_unmap_large(struct arch_space *space, uint64_t address)
+{
+    uint64_t *entry = large_entry_of(space, address);
+    ASSERT(*entry & ENTRY_LARGE);
+    *entry = spare_take(space) | ENTRY_USED;
+}
+
+void arch_space_split_large(struct arch_space *space, uint64_t address)
+{
+    uint64_t *entry = large_entry_of(space, address);
+    ASSERT(*entry & ENTRY_LARGE);
+    uint64_t page = *entry & ~ENTRY_LARGE;
+    paddr_t table = spare_take(space);
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        table_at(table)[i] = page + i * PAGE_BYTES;
+    *entry = table | ENTRY_USED;
 }

@@ -6,7 +6,6 @@
 #include <kernel/arch/x86_64/x86.h>
 #include <kernel/debug/panic.h>
 
-constexpr uint64_t LARGE_PAGE_BYTES = 2ull << 20;
 constexpr uint64_t HUGE_PAGE_BYTES = 1ull << 30;
 constexpr uint64_t DIRECT_MAP_BYTES_MAX = 64ull << 40; // entries 256 to 383 of the root
 constexpr uint64_t DIRECT_FLAGS = PTE_PRESENT | PTE_WRITE | PTE_GLOBAL | PTE_NO_EXECUTE;

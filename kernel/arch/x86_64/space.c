@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// User address spaces: four levels of tables, 4 KiB pages.
+// User address spaces: four levels of tables, pages of 4 KiB and 2 MiB.
 //
 // Invariants:
 //  1. Entries of the user half that are present have the user bit on every level but
@@ -7,7 +7,9 @@
 //     found by lookup and refused by the CPU, and isn't an L1TF target as an entry that
 //     isn't present would be.
 //  2. User pages are never global: writing CR3 forgets them all.
-//  3. Tables are freed only by arch_space_fini.
+//  3. Tables are freed only by arch_space_fini.  The table whose place a large page takes
+//     waits in a list, empty but for its first word, which is the link: so there is one to
+//     split each large page with.
 //  4. A CPU has a space loaded only while it runs a thread in it, and until the end of the
 //     upcall that ends the thread: an idle CPU has the kernel's own tables.  (With one CPU it
 //     keeps the space: there is nobody to disturb it.)
@@ -55,17 +57,33 @@ static uint64_t span_of(unsigned level)
     return PAGE_BYTES << (INDEX_BITS * (level - 1));
 }
 
-// The entry of an address's page; nullptr without its tables.
+// The entry of an address's page, or of the large page that it is part of; nullptr without
+// tables.
 static uint64_t *find_entry(const struct arch_space *space, uint64_t address)
 {
     uint64_t *table = table_pointer(space->root);
     for (unsigned level = LEVELS; level > 1; level--) {
-        uint64_t entry = table[index_at(address, level)];
-        if (!(entry & PTE_PRESENT))
+        uint64_t *entry = &table[index_at(address, level)];
+        if (!(*entry & PTE_PRESENT))
             return nullptr;
-        table = table_pointer(entry & PTE_ADDRESS);
+        if (*entry & PTE_LARGE)
+            return entry;
+        table = table_pointer(*entry & PTE_ADDRESS);
     }
     return &table[index_at(address, 1)];
+}
+
+// The entry of the directory that a large page has, or could have; its directory is there.
+static uint64_t *find_large_entry(const struct arch_space *space, uint64_t address)
+{
+    ASSERT(address % LARGE_PAGE_BYTES == 0);
+    uint64_t *table = table_pointer(space->root);
+    for (unsigned level = LEVELS; level > 2; level--) {
+        uint64_t entry = table[index_at(address, level)];
+        ASSERT(entry & PTE_PRESENT);
+        table = table_pointer(entry & PTE_ADDRESS);
+    }
+    return &table[index_at(address, 2)];
 }
 
 static uint64_t entry_for(paddr_t frame, enum page_access access, enum page_cache cache)
@@ -135,16 +153,19 @@ void arch_space_fini(struct arch_space *space, void *cookie)
         cpu->cr3 = kernel_root_physical();
         cr3_write(cpu->cr3);
     }
+    ASSERT(space->spare_tables == 0); // nothing is mapped, large pages neither
     free_tables(space->root, LEVELS, KERNEL_HALF_FIRST, cookie);
     space->root = 0;
 }
 
-// Makes the tables down to one address's page.
+// Makes the tables down to one address's page, unless it is part of a large one.
 static bool prepare_one(struct arch_space *space, void *cookie, uint64_t address)
 {
     uint64_t *table = table_pointer(space->root);
     for (unsigned level = LEVELS; level > 1; level--) {
         uint64_t *entry = &table[index_at(address, level)];
+        if (*entry & PTE_LARGE)
+            return true;
         if (!(*entry & PTE_PRESENT)) {
             paddr_t frame = mm_table_frame_get(cookie);
             if (frame == 0)
@@ -173,7 +194,7 @@ void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
 {
     ASSERT(is_user_page(address) && (frame & ~PTE_ADDRESS) == 0);
     uint64_t *entry = find_entry(space, address);
-    ASSERT(entry != nullptr);
+    ASSERT(entry != nullptr && !(*entry & PTE_LARGE));
     *entry = entry_for(frame, access, cache);
 }
 
@@ -183,6 +204,7 @@ paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
     uint64_t *entry = find_entry(space, address);
     if (entry == nullptr || !(*entry & PTE_PRESENT))
         return 0;
+    ASSERT(!(*entry & PTE_LARGE));
     paddr_t frame = *entry & PTE_ADDRESS;
     *entry = 0;
     return frame;
@@ -196,7 +218,96 @@ paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
     if (entry == nullptr || !(*entry & PTE_PRESENT))
         return 0;
     *out_access = access_of(*entry);
-    return *entry & PTE_ADDRESS;
+    paddr_t frame = *entry & PTE_ADDRESS;
+    return *entry & PTE_LARGE ? frame + address % LARGE_PAGE_BYTES : frame;
+}
+
+// The first entry from `index` on, before `limit`, that is present; else one at or behind the
+// limit, at most TABLE_ENTRIES.  A table is mostly empty, so whole eights are passed over.
+static unsigned next_present(const uint64_t *entries, unsigned index, uint64_t limit)
+{
+    while (index < TABLE_ENTRIES && index < limit && !(entries[index] & PTE_PRESENT)) {
+        const uint64_t *eight = &entries[index];
+        bool empty = index % 8 == 0 && ((eight[0] | eight[1] | eight[2] | eight[3] | eight[4] |
+                                         eight[5] | eight[6] | eight[7]) &
+                                        PTE_PRESENT) == 0;
+        index += empty ? 8 : 1;
+    }
+    return index;
+}
+
+bool arch_space_next(const struct arch_space *space, uint64_t address, uint64_t end,
+                     struct arch_mapping *out_mapping)
+{
+    ASSERT(end <= USER_ADDRESS_END);
+    while (address < end) {
+        const uint64_t *table = table_pointer(space->root);
+        unsigned level = LEVELS, index = index_at(address, level);
+        while (level > 1 && (table[index] & (PTE_PRESENT | PTE_LARGE)) == PTE_PRESENT) {
+            table = table_pointer(table[index] & PTE_ADDRESS);
+            level--;
+            index = index_at(address, level);
+        }
+        uint64_t entry = table[index], span = span_of(level);
+        if (entry & PTE_PRESENT) {
+            *out_mapping = (struct arch_mapping){.address = address & ~(span - 1),
+                                                 .size_bytes = span,
+                                                 .frame = entry & PTE_ADDRESS,
+                                                 .access = access_of(entry)};
+            return true;
+        }
+        uint64_t start = address & ~(span * TABLE_ENTRIES - 1); // of what the table spans
+        uint64_t limit = (end - start + span - 1) / span;
+        address = start + next_present(table, index, limit) * span;
+    }
+    return false;
+}
+
+// ---- Large pages ----------------------------------------------------------------------
+
+static uint64_t spare_take(struct arch_space *space)
+{
+    paddr_t table = space->spare_tables;
+    ASSERT(table != 0);
+    uint64_t *link = table_pointer(table);
+    space->spare_tables = *link;
+    *link = 0;
+    return table | TABLE_FLAGS;
+}
+
+void arch_space_map_large(struct arch_space *space, uint64_t address, paddr_t frame,
+                          enum page_access access, enum page_cache cache)
+{
+    ASSERT(is_user_page(address) && frame % LARGE_PAGE_BYTES == 0);
+    uint64_t *entry = find_large_entry(space, address);
+    ASSERT(*entry & PTE_PRESENT);
+    if (!(*entry & PTE_LARGE)) {
+        paddr_t table = *entry & PTE_ADDRESS;
+        uint64_t *link = table_pointer(table);
+        ASSERT(*link == 0); // nothing is mapped there
+        *link = space->spare_tables;
+        space->spare_tables = table;
+    }
+    *entry = entry_for(frame, access, cache) | PTE_LARGE;
+}
+
+void arch_space_unmap_large(struct arch_space *space, uint64_t address)
+{
+    uint64_t *entry = find_large_entry(space, address);
+    ASSERT(*entry & PTE_LARGE);
+    *entry = spare_take(space);
+}
+
+void arch_space_split_large(struct arch_space *space, uint64_t address)
+{
+    uint64_t *entry = find_large_entry(space, address);
+    ASSERT(*entry & PTE_LARGE);
+    uint64_t page = *entry & ~(uint64_t)PTE_LARGE;
+    uint64_t table = spare_take(space);
+    uint64_t *pages = table_pointer(table & PTE_ADDRESS);
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        pages[i] = page + i * PAGE_BYTES;
+    *entry = table;
 }
 
 void space_flush_here(uint64_t root, uint64_t address, uint64_t length_bytes)
