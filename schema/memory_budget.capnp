@@ -29,6 +29,17 @@ interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
   createNotification @4 () -> CreateNotificationResults;
   # Makes a notification with no bit set.
 
+  giveBack @5 GiveBackParams -> GiveBackResults;
+  # Returns a part that isn't used to the budget that this one was split from.
+  # `failed` for the budget of the machine, which was split from none.
+
+  watch @6 WatchParams -> WatchResults;
+  # Signals a notification, once, when usedBytes reaches a threshold; at once if
+  # it has.  Releasing the watch ends the watching.
+
+  peak @7 () -> PeakResults;
+  # The most that was in use at once.
+
   struct InfoResults {
     limitBytes @0 :UInt64 $A.unit("bytes");
     # The whole budget.
@@ -67,5 +78,40 @@ interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
   struct CreateNotificationResults {
     notification @0 :Notification;
     # The new notification.
+  }
+  struct PeakResults {
+    usedBytesMax @0 :UInt64 $A.unit("bytes");
+    # The most that usedBytes has ever been.
+  }
+  struct GiveBackParams {
+    sizeBytes @0 :UInt64 $A.unit("bytes");
+    # How much: a multiple of 4096, not zero; `overloaded` if less is unused.
+  }
+  struct GiveBackResults {}
+  struct WatchParams {
+    thresholdBytes @0 :UInt64 $A.unit("bytes");
+    # What usedBytes has to reach.
+    notification @1 :Notification;
+    # What is signalled.
+    bits @2 :UInt64;
+    # The bits of the signal; not zero.
+  }
+  struct WatchResults {
+    watch @0 :BudgetWatch;
+    # The watch, charged to the budget.
+  }
+}
+
+interface BudgetWatch @0xcc4f7a7763c932c0 $A.home(kernel) {
+  # A threshold of a budget that somebody watches.
+
+  info @0 () -> InfoResults;
+  # What is watched, and whether it was reached.
+
+  struct InfoResults {
+    thresholdBytes @0 :UInt64 $A.unit("bytes");
+    # The threshold.
+    reached @1 :Bool;
+    # Whether the notification was signalled.
   }
 }

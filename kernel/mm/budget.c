@@ -10,14 +10,35 @@
 #include <kernel/debug/trace.h>
 #include <kernel/mm/frame.h>
 #include <kernel/mm/slab.h>
+#include <kernel/object/objects.h>
+#include <kernel/sched/cpu.h>
 
 static struct budget root;
 static struct slab_cache budgets = SLAB_CACHE(struct budget);
+static struct list watches_due = {.head = {&watches_due.head, &watches_due.head}};
 
 static void check(const struct budget *budget)
 {
     ASSERT(budget->used_bytes <= budget->limit_bytes);
     ASSERT(budget->kernel_bytes + budget->split_bytes <= budget->used_bytes);
+}
+
+// Moves the watches whose threshold has been reached to those that are due.
+[[gnu::noinline]] static void watches_fire(struct budget *budget)
+{
+    budget->watch_bytes = UINT64_MAX;
+    LIST_FOR_EACH(watch, &budget->watches, struct budget_watch, link)
+    {
+        if (watch->threshold_bytes <= budget->used_bytes) {
+            list_remove(&watch->link);
+            list_push_back(&watches_due, &watch->link);
+            struct cpu *cpu = arch_cpu();
+            cpu->watches_due = true;
+            cpu->changed = true;
+        } else if (watch->threshold_bytes < budget->watch_bytes) {
+            budget->watch_bytes = watch->threshold_bytes;
+        }
+    }
 }
 
 static enum status charge(struct budget *budget, uint64_t size_bytes)
@@ -29,6 +50,10 @@ static enum status charge(struct budget *budget, uint64_t size_bytes)
         return STATUS_OVERLOADED;
     }
     budget->used_bytes += size_bytes;
+    if (budget->used_bytes > budget->used_bytes_max)
+        budget->used_bytes_max = budget->used_bytes;
+    if (budget->used_bytes >= budget->watch_bytes)
+        watches_fire(budget);
     return STATUS_OK;
 }
 
@@ -41,7 +66,9 @@ static void uncharge(struct budget *budget, uint64_t size_bytes)
 
 struct budget *budget_init(void)
 {
-    root = (struct budget){.limit_bytes = frame_free_count() * PAGE_BYTES};
+    root = (struct budget){.limit_bytes = frame_free_count() * PAGE_BYTES,
+                           .watch_bytes = UINT64_MAX};
+    list_init(&root.watches);
     object_init(&root.object, &memory_budget_type);
     return &root;
 }
@@ -76,14 +103,55 @@ struct budget *budget_split(struct budget *parent, uint64_t limit_bytes)
     object_init(&child->object, &memory_budget_type);
     child->parent = parent;
     child->limit_bytes = limit_bytes;
+    child->watch_bytes = UINT64_MAX;
+    list_init(&child->watches);
     object_get(&parent->object);
     return child;
+}
+
+enum status budget_give_back(struct budget *budget, uint64_t size_bytes)
+{
+    struct budget *parent = budget->parent;
+    if (parent == nullptr)
+        return STATUS_FAILED;
+    if (size_bytes > budget->limit_bytes - budget->used_bytes)
+        return STATUS_OVERLOADED;
+    budget->limit_bytes -= size_bytes;
+    ASSERT(size_bytes <= parent->split_bytes);
+    parent->split_bytes -= size_bytes;
+    uncharge(parent, size_bytes);
+    return STATUS_OK;
+}
+
+void budget_watch_start(struct budget_watch *watch)
+{
+    list_push_back(&watch->budget->watches, &watch->link);
+    watches_fire(watch->budget);
+}
+
+void budget_watch_stop(struct budget_watch *watch)
+{
+    if (!list_linked(&watch->link))
+        return; // it has fired
+    list_remove(&watch->link);
+    watches_fire(watch->budget); // the lowest threshold may be another now
+}
+
+void budget_watch_signal(void)
+{
+    arch_cpu()->watches_due = false;
+    struct list_link *link;
+    while ((link = list_pop_front(&watches_due)) != nullptr) {
+        struct budget_watch *watch = container_of(link, struct budget_watch, link);
+        watch->fired = true;
+        notification_post(watch->notification, watch->bits);
+    }
 }
 
 void budget_destroy(struct budget *budget)
 {
     struct budget *parent = budget->parent;
-    ASSERT(parent != nullptr && budget->used_bytes == 0);
+    ASSERT(parent != nullptr && budget->used_bytes == 0 && list_empty(&budget->watches));
     ASSERT(budget->limit_bytes <= parent->split_bytes);
     parent->split_bytes -= budget->limit_bytes;
     uncharge(parent, budget->limit_bytes);

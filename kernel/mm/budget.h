@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Memory budgets: who pays for what (budget.c).
+// Memory budgets: who pays for what, and who wants to know (budget.c).
 //
 // Invariants:
 //  1. used <= limit for each budget; the limits of the children are part of used.
@@ -7,12 +7,15 @@
 //     pages, so a charge that succeeded is backed by frames.
 //  3. Every charge names the budget; the same amount is uncharged to the same budget.
 //     Whoever holds a charge holds a reference, so a budget dies without any.
+//  4. watch_bytes is the lowest threshold of the watches that haven't fired; each of these
+//     is above used_bytes.
 #pragma once
 
 #include <stdint.h>
 
 #include <gen/status.h>
 #include <kernel/object/object.h>
+#include <lib/list.h>
 
 constexpr unsigned SLAB_CLASS_COUNT = 15;
 
@@ -21,8 +24,11 @@ struct budget {
     struct budget *parent; // referenced
     uint64_t limit_bytes;
     uint64_t used_bytes;
-    uint64_t kernel_bytes; // part of used_bytes
-    uint64_t split_bytes;  // part of used_bytes
+    uint64_t kernel_bytes;   // part of used_bytes
+    uint64_t split_bytes;    // part of used_bytes
+    uint64_t used_bytes_max; // the most that was ever used
+    uint64_t watch_bytes;
+    struct list watches; // struct budget_watch.link, of those that haven't fired
     // Private to slab.c: the first slab page with room of each size class, as a frame
     // number; 0 for none.
     uint32_t slab_partial[SLAB_CLASS_COUNT];
@@ -46,6 +52,28 @@ void budget_uncharge(struct budget *budget, enum charge_kind kind, uint64_t size
 // structure itself.  nullptr when they don't fit.  One reference, no hold; the last put
 // gives all back to the parent.
 [[nodiscard]] struct budget *budget_split(struct budget *parent, uint64_t limit_bytes);
+
+// Gives a part of the limit that isn't used back to the parent: a multiple of PAGE_BYTES.
+// STATUS_FAILED for the root, STATUS_OVERLOADED when less is free.
+[[nodiscard]] enum status budget_give_back(struct budget *budget, uint64_t size_bytes);
+
+// Somebody who wants to know, once, that used_bytes has reached a threshold.
+struct budget_watch {
+    struct object object;        // BudgetWatch
+    struct budget *budget;       // referenced; pays for the structure
+    struct object *notification; // referenced
+    uint64_t threshold_bytes;
+    uint64_t bits;
+    struct list_link link; // of budget->watches, or of the watches that are due
+    bool fired;
+};
+
+// Starts and ends the watching.  Reached already: it fires at the end of this upcall.
+void budget_watch_start(struct budget_watch *watch);
+void budget_watch_stop(struct budget_watch *watch);
+// Tells the watches that are due.  Only sched_leave calls it: a charge is made in the midst
+// of things, and a signal may end waits.
+void budget_watch_signal(void);
 
 // The MemoryBudget type (object/memory_budget.c), and what it does at the end.
 extern const struct object_type memory_budget_type;

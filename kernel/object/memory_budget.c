@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// MemoryBudget: an amount of memory and the right to turn it into objects (interface:
-// schema/memory_budget.capnp).  The arithmetic is in mm/budget.c; here are the methods.
+// MemoryBudget: an amount of memory and the right to turn it into objects, and BudgetWatch
+// (interfaces: schema/memory_budget.capnp).  The arithmetic is in mm/budget.c; here are the
+// methods.
 //
 // What is made by a method is charged to the budget that is called, not to the caller's.
 // Tested in memory_budget_test.c.
@@ -9,6 +10,7 @@
 #include <kernel/ipc/invocation.h>
 #include <kernel/mm/budget.h>
 #include <kernel/mm/memory_object.h>
+#include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
 
 static_assert(offsetof(struct budget, object) == 0);
@@ -105,5 +107,81 @@ memory_budget_create_notification(struct object *self, struct invocation *invoca
     if (notification == nullptr)
         return exhausted(invocation);
     out_results->notification = invocation_add_capability(invocation, notification);
+    return STATUS_OK;
+}
+
+enum status memory_budget_give_back(struct object *self, struct invocation *invocation,
+                                    const struct memory_budget_give_back_params *params)
+{
+    if (!is_page_multiple(params->size_bytes))
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "sizeBytes: a multiple of 4096, not zero");
+    enum status status = budget_give_back(budget_of(self), params->size_bytes);
+    if (status == STATUS_FAILED)
+        return invocation_fail(invocation, status,
+                               "the budget of the machine was split from none");
+    if (status != STATUS_OK)
+        return invocation_fail(invocation, status, "sizeBytes: more than the budget has free");
+    return STATUS_OK;
+}
+
+enum status memory_budget_peak(struct object *self, struct invocation *,
+                               struct memory_budget_peak_results *out_results)
+{
+    out_results->used_bytes_max = budget_of(self)->used_bytes_max;
+    return STATUS_OK;
+}
+
+// ---- BudgetWatch ------------------------------------------------------------------------
+
+static struct slab_cache budget_watches = SLAB_CACHE(struct budget_watch);
+
+static void budget_watch_destroy(struct object *self)
+{
+    struct budget_watch *watch = (struct budget_watch *)self;
+    struct budget *budget = watch->budget;
+    struct object *notification = watch->notification;
+    budget_watch_stop(watch);
+    slab_put(&budget_watches, budget, watch);
+    object_put(&budget->object);
+    object_put(notification);
+}
+static_assert(offsetof(struct budget_watch, object) == 0);
+
+static const struct object_type budget_watch_type = {
+    .dispatch = &budget_watch_dispatch,
+    .destroy = budget_watch_destroy,
+};
+
+enum status memory_budget_watch(struct object *self, struct invocation *invocation,
+                                const struct memory_budget_watch_params *params,
+                                struct memory_budget_watch_results *out_results)
+{
+    if (params->bits == 0)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, "bits: at least one");
+    struct budget *budget = budget_of(self);
+    struct budget_watch *watch = slab_get(&budget_watches, budget);
+    if (watch == nullptr)
+        return exhausted(invocation);
+    object_init(&watch->object, &budget_watch_type);
+    watch->budget = budget;
+    watch->notification = invocation_object(invocation, params->notification);
+    watch->threshold_bytes = params->threshold_bytes;
+    watch->bits = params->bits;
+    object_get(&budget->object);
+    object_get(watch->notification);
+    budget_watch_start(watch);
+    out_results->watch = invocation_add_capability(invocation, &watch->object);
+    return STATUS_OK;
+}
+
+enum status budget_watch_info(struct object *self, struct invocation *,
+                              struct budget_watch_info_results *out_results)
+{
+    const struct budget_watch *watch = (const struct budget_watch *)self;
+    *out_results = (struct budget_watch_info_results){
+        .threshold_bytes = watch->threshold_bytes,
+        .reached = watch->fired,
+    };
     return STATUS_OK;
 }

@@ -107,11 +107,64 @@ static void memory_budget_makes_endpoints_and_notifications(void)
     mm_check_counts(root, before);
 }
 
+static void memory_budget_gives_back_what_isnt_used(void)
+{
+    struct budget *root = object_machine(RAM_BYTES);
+    struct mm_counts before = mm_count(root);
+    struct budget *child = budget_split(root, 64 * PAGE_BYTES);
+    uint64_t used = root->used_bytes;
+    CHECK_EQ(budget_charge(child, CHARGE_USER, 10 * PAGE_BYTES), STATUS_OK);
+    static const struct {
+        uint64_t size;
+        enum status status;
+    } sizes[] = {{0, STATUS_INVALID_ARGUMENT},
+                 {PAGE_BYTES + 1, STATUS_INVALID_ARGUMENT},
+                 {55 * PAGE_BYTES, STATUS_OVERLOADED},
+                 {~(PAGE_BYTES - 1), STATUS_OVERLOADED}};
+    struct memory_budget_give_back_params params;
+    for (unsigned i = 0; i < 4; i++) {
+        struct invocation call = call_of_process();
+        params.size_bytes = sizes[i].size;
+        check_refused(memory_budget_give_back(&child->object, &call, &params), sizes[i].status,
+                      &call);
+    }
+    struct invocation call = call_of_process();
+    params.size_bytes = 54 * PAGE_BYTES;
+    CHECK_EQ(memory_budget_give_back(&child->object, &call, &params), STATUS_OK);
+    CHECK_EQ(root->used_bytes, used - 54 * PAGE_BYTES);
+    CHECK_EQ(root->split_bytes, 10 * PAGE_BYTES);
+    CHECK_EQ(child->limit_bytes, 10 * PAGE_BYTES);
+    CHECK_EQ(budget_charge(child, CHARGE_USER, PAGE_BYTES), STATUS_OVERLOADED);
+    call = call_of_process();
+    check_refused(memory_budget_give_back(&root->object, &call, &params), STATUS_FAILED, &call);
+    budget_uncharge(child, CHARGE_USER, 10 * PAGE_BYTES);
+    object_put(&child->object);
+    mm_check_counts(root, before);
+}
+
+static void memory_budget_remembers_its_peak(void)
+{
+    struct budget *root = object_machine(RAM_BYTES);
+    struct budget *child = budget_split(root, 64 * PAGE_BYTES);
+    CHECK_EQ(budget_charge(child, CHARGE_USER, 10 * PAGE_BYTES), STATUS_OK);
+    CHECK_EQ(budget_charge(child, CHARGE_KERNEL, 7 * PAGE_BYTES), STATUS_OK);
+    CHECK_EQ(budget_charge(child, CHARGE_USER, 60 * PAGE_BYTES), STATUS_OVERLOADED);
+    budget_uncharge(child, CHARGE_USER, 10 * PAGE_BYTES);
+    budget_uncharge(child, CHARGE_KERNEL, 7 * PAGE_BYTES);
+    struct invocation call = call_of_process();
+    struct memory_budget_peak_results results;
+    CHECK_EQ(memory_budget_peak(&child->object, &call, &results), STATUS_OK);
+    CHECK_EQ(results.used_bytes_max, 17 * PAGE_BYTES);
+    object_put(&child->object);
+}
+
 int main(void)
 {
     RUN(memory_budget_split_and_info_agree);
     RUN(memory_budget_sizes_are_whole_pages);
     RUN(memory_budget_charges_itself_for_what_it_makes);
     RUN(memory_budget_makes_endpoints_and_notifications);
+    RUN(memory_budget_gives_back_what_isnt_used);
+    RUN(memory_budget_remembers_its_peak);
     return test_report();
 }

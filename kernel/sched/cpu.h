@@ -19,6 +19,7 @@ struct cpu {
     // is ending, a deadline or a clock hold came or went, another CPU asks.
     bool changed;
     bool traces_unread;  // call_trace_signal has something to do
+    bool watches_due;    // budget_watch_signal has
     struct rbtree queue; // struct thread, by virtual run time
     uint32_t queue_count;
     uint32_t offers;       // CPUs that were woken for this queue and haven't come yet

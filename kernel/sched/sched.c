@@ -37,6 +37,7 @@
 #include <kernel/debug/panic.h>
 #include <kernel/debug/trace.h>
 #include <kernel/ipc/call_trace.h>
+#include <kernel/mm/budget.h>
 #include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/thread.h>
@@ -475,6 +476,8 @@ static void arrive(struct cpu *cpu)
     cpu->changed = false;
     if (cpu->traces_unread)
         call_trace_signal();
+    if (cpu->watches_due)
+        budget_watch_signal();
     if (cpu->current != nullptr && cpu->current->process->ending)
         process_finish_ending(cpu->current->process); // then its thread isn't current any more
     struct thread *current = cpu->current;

@@ -165,6 +165,65 @@ static void an_exhausted_budget_recovers(void)
     memory_budget_cap_release(&part);
 }
 
+static void what_is_given_back_is_there_for_others(void)
+{
+    memory_budget_cap part = split(64 * PAGE);
+    struct info before = info_of(test_budget());
+    memory_object_cap object = {};
+    CHECK_OK(memory_budget_create_memory_object(part, 8 * PAGE, &object));
+    CHECK_STATUS(memory_budget_give_back(part, 64 * PAGE), STATUS_OVERLOADED);
+    CHECK_STATUS(memory_budget_give_back(part, PAGE / 2), STATUS_INVALID_ARGUMENT);
+    CHECK_OK(memory_budget_give_back(part, 40 * PAGE));
+    CHECK_EQ(info_of(part).limit_bytes, 24 * PAGE);
+    CHECK_EQ(before.used_bytes - info_of(test_budget()).used_bytes, 40 * PAGE);
+    CHECK_STATUS(memory_budget_create_memory_object(part, 20 * PAGE, nullptr),
+                 STATUS_OVERLOADED);
+    memory_object_cap_release(&object);
+    uint64_t used_bytes_max = 0;
+    CHECK_OK(memory_budget_peak(part, &used_bytes_max));
+    CHECK(used_bytes_max >= 8 * PAGE && used_bytes_max <= 10 * PAGE);
+    CHECK_EQ(info_of(part).used_bytes, 0);
+    memory_budget_cap_release(&part);
+}
+
+static void a_watch_signals_once_when_its_threshold_is_reached(void)
+{
+    memory_budget_cap part = split(64 * PAGE);
+    notification_cap bell = {};
+    budget_watch_cap low = {}, high = {}, never = {};
+    memory_object_cap object = {};
+    uint64_t bits = 0;
+    bool reached = true;
+    CHECK_OK(memory_budget_create_notification(test_budget(), &bell));
+    CHECK_OK(memory_budget_watch(part, 20 * PAGE, bell, 1, &low));
+    CHECK_OK(memory_budget_watch(part, 40 * PAGE, bell, 2, &high));
+    CHECK_OK(memory_budget_watch(part, 20 * PAGE, bell, 4, &never));
+    CHECK_STATUS(memory_budget_watch(part, 1, bell, 0, nullptr), STATUS_INVALID_ARGUMENT);
+    budget_watch_cap_release(&never);
+    CHECK_OK(budget_watch_info(low, nullptr, &reached));
+    CHECK(!reached);
+    CHECK_OK(memory_budget_create_memory_object(part, 20 * PAGE, &object));
+    CHECK_OK(notification_wait(bell, UINT64_MAX, &bits));
+    CHECK_EQ(bits, 1);
+    CHECK_OK(budget_watch_info(low, nullptr, &reached));
+    CHECK(reached);
+    memory_object_cap_release(&object);
+    CHECK_OK(memory_budget_create_memory_object(part, 40 * PAGE, &object));
+    CHECK_OK(notification_wait(bell, UINT64_MAX, &bits));
+    CHECK_EQ(bits, 2);
+    // Reached already: at once.
+    budget_watch_cap again = {};
+    CHECK_OK(memory_budget_watch(part, PAGE, bell, 8, &again));
+    CHECK_OK(notification_wait(bell, UINT64_MAX, &bits));
+    CHECK_EQ(bits, 8);
+    budget_watch_cap_release(&again);
+    budget_watch_cap_release(&low);
+    budget_watch_cap_release(&high);
+    memory_object_cap_release(&object);
+    notification_cap_release(&bell);
+    memory_budget_cap_release(&part);
+}
+
 // Builds a process in a budget of `size_bytes`: the first failure is OVERLOADED, and then
 // nothing of it stays.  Returns whether it ran.
 static bool builds_within(uint64_t size_bytes)
@@ -213,6 +272,8 @@ static void tests(void)
     RUN(sizes_out_of_range_are_refused);
     RUN(more_than_there_is_is_overloaded);
     RUN(an_exhausted_budget_recovers);
+    RUN(what_is_given_back_is_there_for_others);
+    RUN(a_watch_signals_once_when_its_threshold_is_reached);
     RUN(a_process_is_built_whole_or_not_at_all_at_any_size_of_its_budget);
 }
 

@@ -356,6 +356,14 @@ static capos_cap_id live_notification(void)
     return notification.id;
 }
 
+static capos_cap_id live_watch(void)
+{
+    budget_watch_cap watch = {};
+    CHECK_OK(memory_budget_watch(test_budget(), UINT64_MAX,
+                                 (notification_cap){live_notification()}, 1, &watch));
+    return watch.id;
+}
+
 static capos_cap_id live_endpoint(void)
 {
     return endpoint.id;
@@ -368,6 +376,7 @@ static const struct source {
     capos_cap_id (*make)(void);
 } sources[] = {
     {INTERFACE_BOOT_PACKAGE, "boot", nullptr},
+    {INTERFACE_BUDGET_WATCH, nullptr, live_watch},
     {INTERFACE_CONSOLE, "console", nullptr},
     {INTERFACE_DEVICE_MEMORY, "devices", nullptr},
     {INTERFACE_DMA_POOL, "dma", nullptr},
