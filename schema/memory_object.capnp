@@ -15,6 +15,13 @@ interface MemoryObject @0xeba24d419185e438 $A.home(kernel) {
   read @2 ReadParams -> ReadResults;
   # Copies bytes out, for small reads that aren't worth a mapping.
 
+  snapshot @3 () -> SnapshotResults;
+  # What the object holds now, as a new object that may be written to.  The two
+  # share pages until one side writes to a page; neither sees what the other
+  # writes.  The snapshot is charged to the caller's budget in full at once, so
+  # writing to either can't fail.  `failed` for device registers, DMA memory, and
+  # the buffer of a trace.
+
   struct InfoResults {
     sizeBytes @0 :UInt64 $A.unit("bytes");
     # The size, a multiple of 4096.
@@ -46,5 +53,9 @@ interface MemoryObject @0xeba24d419185e438 $A.home(kernel) {
   struct ReadResults {
     data @0 :Data $A.maxBytes(4096);
     # The bytes.
+  }
+  struct SnapshotResults {
+    object @0 :MemoryObject;
+    # The snapshot: writable, and executable if the object is.
   }
 }

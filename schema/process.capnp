@@ -3,6 +3,7 @@
 using A = import "annotations.capnp";
 using import "memory_object.capnp".MemoryObject;
 using import "memory_budget.capnp".MemoryBudget;
+using import "forker.capnp".AddressSpaceSnapshot;
 using import "notification.capnp".Notification;
 using import "virtual_memory.capnp".Protection;
 
@@ -55,6 +56,18 @@ interface ProcessBuilder @0x8c70c06ad1c4276b $A.home(kernel) {
   # Once per process.  The process can neither see nor stop it and never waits
   # for it: records that don't fit are dropped and counted.
 
+  mapSnapshot @5 MapSnapshotParams -> MapSnapshotResults;
+  # Gives the process the address space of a snapshot, before anything else is
+  # mapped into it.  Memory is shared until one side writes to it; the process's
+  # budget pays for all that is committed at once, so that no write can fail.
+  # `start` says where the thread begins: the ring and the CapSet are new, at
+  # addresses of their own.
+
+  struct MapSnapshotParams {
+    snapshot @0 :AddressSpaceSnapshot;
+    # The snapshot.
+  }
+  struct MapSnapshotResults {}
   struct MapParams {
     object @0 :MemoryObject;
     # The object.
@@ -146,7 +159,8 @@ enum FaultKind {
   breakpoint @9;
   # A breakpoint or single step without a debugger.
   outOfMemory @10;
-  # A page could not be provided.
+  # A page could not be provided: lazily committed memory was touched, and the
+  # process's budget is exhausted.
   badRing @11;
   # The ring's pages could not be used by the kernel.
 }

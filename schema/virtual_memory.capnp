@@ -22,7 +22,10 @@ interface VirtualMemory @0xec78ac506026d695 $A.home(kernel) {
   # A *reservation* is a range of addresses that belongs to nobody else; it
   # costs nothing.  Reservations that touch are one.  A range whose address the
   # kernel chose has a free page before and behind it.  *Committed* pages read as zero at first and are charged to
-  # the process's budget when they are committed, not when they are touched.
+  # the process's budget when they are committed, not when they are touched, so
+  # touching one can't fail.  *Lazily* committed ones are charged when they are
+  # touched; if the budget is exhausted then, the access is a fault,
+  # `outOfMemory`, and a buffer of a call that lies there is `badAddress`.
   # Addresses and lengths are multiples of 4096.  The first 64 KiB and all
   # above 0x7fff_ffff_f000 can't be mapped.
 
@@ -49,6 +52,15 @@ interface VirtualMemory @0xec78ac506026d695 $A.home(kernel) {
 
   info @6 () -> InfoResults;
   # Counts of the caller's address space.
+
+  allocate @7 AllocateParams -> AllocateResults;
+  # Reserves and commits in one: zero-filled memory at free addresses.
+
+  commitLazily @8 CommitLazilyParams -> CommitLazilyResults;
+  # Lets reserved pages be touched and charges each when it is, its page tables
+  # too: for a runtime that wants large ranges and uses little of them.  Pages of
+  # the range that are committed already keep their contents, stay charged, and
+  # take the protection.  `commit` makes lazily committed pages committed.
 
   struct ReserveParams {
     lengthBytes @0 :UInt64 $A.unit("bytes");
@@ -110,11 +122,32 @@ interface VirtualMemory @0xec78ac506026d695 $A.home(kernel) {
     # The length, not zero.
   }
   struct UnmapResults {}
+  struct AllocateParams {
+    lengthBytes @0 :UInt64 $A.unit("bytes");
+    # The length, not zero.
+    address @1 :UInt64;
+    # Where, or 0: the kernel chooses.  A range that is taken is `failed`.
+    protection @2 :Protection;
+    # What user code may do with the pages.
+  }
+  struct AllocateResults {
+    address @0 :UInt64;
+    # The first address.
+  }
+  struct CommitLazilyParams {
+    address @0 :UInt64;
+    # The first address.
+    lengthBytes @1 :UInt64 $A.unit("bytes");
+    # The length, not zero; the range lies within one reservation.
+    protection @2 :Protection;
+    # What user code may do with the pages.
+  }
+  struct CommitLazilyResults {}
   struct InfoResults {
     regionCount @0 :UInt64;
     # Regions: reservations and mappings, split where protection differs.
     committedBytes @1 :UInt64 $A.unit("bytes");
-    # Committed and charged.
+    # Committed and charged; of lazily committed memory, what was touched.
     residentBytes @2 :UInt64 $A.unit("bytes");
     # Backed by a frame now, own or shared.
   }

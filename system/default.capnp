@@ -31,6 +31,7 @@ const grantable :List(M.Grant) = [
   (name = "console", source = (kernel = "console")),
   (name = "spawner", source = (kernel = "spawner")),
   (name = "boot", source = (kernel = "boot")),
+  (name = "forker", source = (kernel = "forker")),
 ];
 
 const manifest :M.SystemManifest = (

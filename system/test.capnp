@@ -18,6 +18,7 @@ const manifest :M.SystemManifest = (
     (name = "devices", source = (kernel = "devices")),
     (name = "interrupts", source = (kernel = "interrupts")),
     (name = "dma", source = (kernel = "dma")),
+    (name = "forker", source = (kernel = "forker")),
   ],
   grantable = [],
 );

@@ -54,6 +54,7 @@ static void grant_roots(struct process *init, struct budget *budget,
     grant_own(init, "boot", files);
     grant_own(init, "devices", device_memory_create_root(budget));
     grant(init, "dma", dma_pool_object());
+    grant(init, "forker", forker_object());
     grant_own(init, "ports", io_ports_create_root(budget));
 }
 

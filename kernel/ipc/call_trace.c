@@ -67,7 +67,8 @@ struct call_trace *call_trace_create(struct budget *budget, struct memory_object
     trace->bits = bits;
     trace->capture_bytes = capture_bytes;
     trace->data_bytes = memory_object_size_bytes(buffer) - CAPOS_TRACE_HEADER_BYTES;
-    trace->header = arch_frame_pointer(memory_object_frame(buffer, 0));
+    memory_object_pin(buffer);
+    trace->header = arch_frame_pointer(memory_object_frame_own(buffer, 0));
     *trace->header = (struct capos_trace_header){
         .magic = CAPOS_TRACE_MAGIC,
         .data_bytes = trace->data_bytes,
@@ -79,6 +80,7 @@ void call_trace_destroy(struct call_trace *trace, struct budget *budget)
 {
     if (list_linked(&trace->signal_link))
         list_remove(&trace->signal_link);
+    memory_object_unpin(trace->buffer);
     object_put(memory_object_as_object(trace->buffer));
     object_put(trace->notification);
     slab_put(&trace_cache, budget, trace);
@@ -95,7 +97,8 @@ static void ring_write(struct call_trace *trace, const void *from, uint32_t size
         uint32_t part = (uint32_t)PAGE_BYTES - in_page;
         if (part > size_bytes)
             part = size_bytes;
-        uint8_t *page = arch_frame_pointer(memory_object_frame(trace->buffer, at - in_page));
+        uint8_t *page =
+            arch_frame_pointer(memory_object_frame_own(trace->buffer, at - in_page));
         memcpy(page + in_page, bytes, part);
         bytes += part;
         size_bytes -= part;

@@ -2,11 +2,13 @@
 // The page fault of an address space.  See space.h.
 //
 // A fault on a page that may be accessed brings the page in: it was charged when it was
-// committed or mapped, so that can't fail.  Any other is the end of a process, and gets a
-// name that tells its author what to look for.  Tested in space_test.c.
+// committed or mapped, so that can't fail, unless it was committed lazily and there is no
+// memory now.  Any other gets a name that tells the program's author what to look for.
+// Tested in space_test.c.
 #include <kernel/mm/space.h>
 
 #include <gen/kernel/process.h> // enum fault_kind
+#include <kernel/mm/memory_object.h>
 #include <kernel/mm/page.h>
 #include <kernel/mm/region.h>
 
@@ -47,10 +49,19 @@ enum status space_fault(struct space *space, uint64_t address, bool write, bool 
     }
     uint64_t page = address & ~(PAGE_BYTES - 1);
     enum page_access access;
-    // Mapped already: another thread was faster, or the CPU's translation is stale.
-    if (arch_space_lookup(&space->arch, page, &access) == 0)
-        page_bring_in(space, region, page);
-    else
+    if (arch_space_lookup(&space->arch, page, &access) == 0) {
+        if (page_bring_in(space, region, page) != STATUS_OK) {
+            *out_fault_kind = FAULT_KIND_OUT_OF_MEMORY;
+            return STATUS_FAILED;
+        }
+        if (!write || region->kind != REGION_OBJECT ||
+            !memory_object_has_shared(region->object))
+            return STATUS_OK;
+        (void)arch_space_lookup(&space->arch, page, &access);
+    }
+    if (write && access != PAGE_READ_WRITE)
+        page_make_writable(space, region, page);
+    else // another thread was faster, or the CPU's translation is stale
         arch_space_flush(&space->arch, page, PAGE_BYTES);
     return STATUS_OK;
 }

@@ -202,6 +202,42 @@ void frame_put(paddr_t frame)
         run_free(frame_number(frame), 0);
 }
 
+void frame_ref_run(paddr_t first, unsigned order)
+{
+    for (uint64_t i = 0; i < (uint64_t)1 << order; i++)
+        frame_ref(first + i * PAGE_BYTES);
+}
+
+void frame_put_run(paddr_t first, unsigned order)
+{
+    uint32_t count = (uint32_t)1 << order;
+    ASSERT(first % (PAGE_BYTES << order) == 0);
+    struct frame *frames = frame_lookup(first);
+    if (frames == nullptr)
+        return;
+    bool whole = frame_lookup(first + (count - 1) * PAGE_BYTES) == &frames[count - 1];
+    for (uint32_t i = 0; whole && i < count; i++)
+        whole = frames[i].state == FRAME_USED && frames[i].reference_count == 1;
+    if (!whole) {
+        for (uint32_t i = 0; i < count; i++)
+            frame_put(first + i * PAGE_BYTES);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        frames[i].reference_count = 0;
+    free_count += count;
+    run_free(frame_number(first), order);
+}
+
+bool frame_is_shared(paddr_t frame)
+{
+    const struct frame *state = frame_lookup(frame);
+    if (state == nullptr)
+        return true;
+    ASSERT(state->state == FRAME_USED && state->reference_count > 0);
+    return state->reference_count > 1;
+}
+
 uint64_t frame_free_count(void)
 {
     return free_count;

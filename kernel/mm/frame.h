@@ -33,6 +33,14 @@ void frame_init(const struct boot_info *info);
 void frame_ref(paddr_t frame);
 void frame_put(paddr_t frame);
 
+// The same for each of 2^order frames from `first`, a multiple of their size, on.
+void frame_ref_run(paddr_t first, unsigned order);
+void frame_put_run(paddr_t first, unsigned order);
+
+// Whether somebody else has a reference on a frame too, so that who has one must not write.
+// Frames outside managed RAM belong to everybody.
+[[nodiscard]] bool frame_is_shared(paddr_t frame);
+
 // Whether a physical range touches RAM, used or not.
 [[nodiscard]] bool frame_range_is_ram(paddr_t base, uint64_t size_bytes);
 

@@ -14,18 +14,39 @@
 void page_map(struct space *space, const struct region *region, uint64_t address,
               paddr_t frame);
 
-// Brings the page in: a fresh zeroed frame, or the object's, and then a few of the
-// object's next pages that exist already.  Nothing is mapped at `address`.
-void page_bring_in(struct space *space, const struct region *region, uint64_t address);
+// Brings the page in: a fresh zeroed frame, or the object's, and what lies around it if that
+// costs no more faults: a large page, or a few of the object's next pages that exist already.
+// Nothing is mapped at `address`.  STATUS_OVERLOADED only for a lazy region.
+[[nodiscard]] enum status page_bring_in(struct space *space, const struct region *region,
+                                        uint64_t address);
+
+// Makes a page that is mapped, of a region that allows it, writable: a frame that others
+// share is replaced by a copy.
+void page_make_writable(struct space *space, const struct region *region, uint64_t address);
 
 // Maps those of the object's pages in a range that exist and aren't mapped.
 void page_map_present(struct space *space, const struct region *region, uint64_t start,
                       uint64_t end);
 
-// Unmaps what is mapped in a range; the frames of anonymous memory are put.
-void page_unmap_all(struct space *space, const struct region *region, uint64_t start,
-                    uint64_t end);
+// Unmaps what is mapped in a range, puts the frames of anonymous memory, and returns how
+// many bytes were mapped.
+uint64_t page_unmap_all(struct space *space, const struct region *region, uint64_t start,
+                        uint64_t end);
 
 // Gives what is mapped in a range the access of the region's protection.
 void page_protect_all(struct space *space, const struct region *region, uint64_t start,
                       uint64_t end);
+
+// How many bytes of a range are mapped.
+[[nodiscard]] uint64_t page_count_mapped(const struct space *space, uint64_t start,
+                                         uint64_t end);
+
+// Maps the frames of a region of anonymous memory, as far as they are there, in another space
+// too, where a region of the same range has been made.  Neither can write to them until
+// page_make_writable.  STATUS_OVERLOADED if the other region is lazy and a page can't be
+// charged; then some are mapped.
+[[nodiscard]] enum status page_share_all(struct space *from, const struct region *from_region,
+                                         struct space *to, const struct region *to_region);
+// The same for the frames of the object that a region maps, into anonymous memory.
+[[nodiscard]] enum status page_share_object(const struct region *from_region, struct space *to,
+                                            const struct region *to_region);

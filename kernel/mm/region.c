@@ -4,7 +4,8 @@
 // Invariants:
 //  1. region->gap is the distance from the end of the region before (or from
 //     USER_ADDRESS_MIN) to its start; every change of an end updates the next one's.
-//  2. Each region in the tree that maps an object holds a reference on it.
+//  2. Each region in the tree that maps an object holds a reference on it and is in its list
+//     of mappings.
 //  3. space->region_count and space->uncached_count count the regions in the tree.
 //
 // Pages are page.c's business; here are only addresses.  Tested in space_test.c.
@@ -125,8 +126,11 @@ void region_insert(struct space *space, struct region *region)
 {
     ASSERT(region->start < region->end && region->start >= USER_ADDRESS_MIN);
     ASSERT(region->end <= USER_ADDRESS_END);
-    if (region->kind == REGION_OBJECT)
+    region->space = space;
+    if (region->kind == REGION_OBJECT) {
         object_get(memory_object_as_object(region->object));
+        list_push_back(memory_object_mappings(region->object), &region->object_link);
+    }
     region_link(space, region);
     const struct region *previous = region_previous(region);
     const struct region *next = region_next(region);
@@ -137,8 +141,10 @@ void region_insert(struct space *space, struct region *region)
 void region_remove(struct space *space, struct region *region)
 {
     region_unlink(space, region);
-    if (region->kind == REGION_OBJECT)
+    if (region->kind == REGION_OBJECT) {
+        list_remove(&region->object_link);
         object_put(memory_object_as_object(region->object));
+    }
     region_destroy(space, region);
 }
 
@@ -158,7 +164,9 @@ static enum status split(struct space *space, uint64_t address)
                              .object = lower->object,
                              .offset_bytes = lower->offset_bytes + (address - lower->start),
                              .kind = lower->kind,
-                             .protection = lower->protection};
+                             .protection = lower->protection,
+                             .lazy = lower->lazy,
+                             .is_image = lower->is_image};
     lower->end = address;
     region_insert(space, upper);
     return STATUS_OK;
@@ -167,7 +175,8 @@ static enum status split(struct space *space, uint64_t address)
 static bool joinable(const struct region *lower, const struct region *upper)
 {
     if (lower->end != upper->start || lower->kind != upper->kind ||
-        lower->protection != upper->protection || lower->kind == REGION_KERNEL)
+        lower->protection != upper->protection || lower->lazy != upper->lazy ||
+        lower->is_image != upper->is_image || lower->kind == REGION_KERNEL)
         return false;
     return lower->kind != REGION_OBJECT ||
            (lower->object == upper->object &&

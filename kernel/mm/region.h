@@ -7,6 +7,7 @@
 #pragma once
 
 #include <kernel/mm/space.h>
+#include <lib/list.h>
 
 enum region_kind : uint8_t {
     REGION_RESERVED,  // addresses only
@@ -24,8 +25,12 @@ struct region {
     // REGION_OBJECT:
     struct memory_object *object; // referenced
     uint64_t offset_bytes;        // in the object, of start
+    struct list_link object_link; // of the object's mappings
+    struct space *space;
     enum region_kind kind;
     uint8_t protection; // enum protection; PROTECTION_NONE for REGION_RESERVED
+    bool lazy;          // REGION_ANONYMOUS: pages and tables are charged when touched
+    bool is_image;      // REGION_OBJECT: the process was built with it (space_map_image)
 };
 
 // Makes the tree empty.
@@ -45,7 +50,8 @@ void region_tree_init(struct space *space);
 // Frees a region that is in no tree and refers to no object.
 void region_destroy(struct space *space, struct region *region);
 
-// Puts a region whose range is free into the tree; takes a reference on its object.
+// Puts a region whose range is free into the tree; takes a reference on its object and enters
+// the object's list of mappings.
 void region_insert(struct space *space, struct region *region);
 // Takes a region out, frees it and puts its object.  Its pages have been unmapped.
 void region_remove(struct space *space, struct region *region);

@@ -18,6 +18,8 @@
 // Mappings up to this size get the pages that exist at once: a fault costs as much as
 // mapping ten pages.
 constexpr uint64_t EAGER_BYTES = 32 * PAGE_BYTES;
+// What is allocated anew must be cleared too, so less of it is brought in at once.
+constexpr uint64_t EAGER_ANONYMOUS_BYTES = 2 * PAGE_BYTES;
 
 // Chosen addresses lie above this, so that programs linked to fixed addresses find room.
 constexpr uint64_t PLACEMENT_MIN = (uint64_t)1 << 32;
@@ -93,13 +95,24 @@ static void uncommit(struct space *space, uint64_t size_bytes)
     budget_uncharge(space->budget, CHARGE_USER, size_bytes);
 }
 
+// Takes what is mapped in a region away, with its charge: the one place where pages leave a
+// space.  What is known by its address, like a sleeper that waits for a word of it, is to be
+// told here: by address or by object and offset, never by frame, for a write to a page that
+// is shared gives it another frame.
+static void region_empty(struct space *space, const struct region *region)
+{
+    if (region->kind == REGION_RESERVED)
+        return;
+    uint64_t mapped_bytes = page_unmap_all(space, region, region->start, region->end);
+    if (region->kind == REGION_ANONYMOUS)
+        uncommit(space, region->lazy || space->is_snapshot ? mapped_bytes
+                                                           : region->end - region->start);
+}
+
 // Takes everything of a region away.
 static void region_discard(struct space *space, struct region *region)
 {
-    if (region->kind != REGION_RESERVED)
-        page_unmap_all(space, region, region->start, region->end);
-    if (region->kind == REGION_ANONYMOUS)
-        uncommit(space, region->end - region->start);
+    region_empty(space, region);
     region_remove(space, region);
 }
 
@@ -168,6 +181,16 @@ static bool range_is_free(const struct space *space, uint64_t start, uint64_t en
     return region == nullptr || region->start >= end;
 }
 
+// A range that may have large pages is aligned to them if one can be found.
+static bool find_free(const struct space *space, uint64_t length_bytes,
+                      uint64_t alignment_bytes, uint64_t *out_address)
+{
+    if (length_bytes >= LARGE_PAGE_BYTES && alignment_bytes < LARGE_PAGE_BYTES &&
+        region_find_free(space, length_bytes, LARGE_PAGE_BYTES, out_address))
+        return true;
+    return region_find_free(space, length_bytes, alignment_bytes, out_address);
+}
+
 // Checks a given range (address != 0) or chooses one.
 static enum status choose(const struct space *space, uint64_t length_bytes, uint64_t address,
                           uint64_t alignment_bytes, uint64_t *out_address,
@@ -178,7 +201,7 @@ static enum status choose(const struct space *space, uint64_t length_bytes, uint
         return status;
     if (address == 0) {
         if (length_bytes > USER_ADDRESS_END - USER_ADDRESS_MIN ||
-            !region_find_free(space, length_bytes, alignment_bytes, out_address))
+            !find_free(space, length_bytes, alignment_bytes, out_address))
             return failed(out_reason, reason_no_range);
         return STATUS_OK;
     }
@@ -220,7 +243,7 @@ enum status space_reserve(struct space *space, uint64_t length_bytes, uint64_t a
     return STATUS_OK;
 }
 
-// Whether a range lies within reservations, and how much of it isn't committed.
+// Whether a range lies within reservations, and how much of it isn't charged.
 static bool within_reservation(const struct space *space, uint64_t start, uint64_t end,
                                uint64_t *out_uncommitted_bytes)
 {
@@ -234,12 +257,15 @@ static bool within_reservation(const struct space *space, uint64_t start, uint64
         uint64_t stop = region->end < end ? region->end : end;
         if (region->kind == REGION_RESERVED)
             *out_uncommitted_bytes += stop - done;
+        else if (region->lazy)
+            *out_uncommitted_bytes += stop - done - page_count_mapped(space, done, stop);
         done = stop;
     }
     return true;
 }
 
-// What space_commit needs: a charge, page tables, regions of its own.
+// What space_commit needs: a charge, page tables, regions of its own.  Tables of what was
+// committed already are there.
 static enum status commit_prepare(struct space *space, uint64_t start, uint64_t end,
                                   uint64_t charge_bytes)
 {
@@ -263,34 +289,68 @@ static void set_protection(struct space *space, struct region *region,
     page_protect_all(space, region, region->start, region->end);
 }
 
-enum status space_commit(struct space *space, uint64_t address, uint64_t length_bytes,
-                         enum protection protection, const char **out_reason)
+static enum status check_commit(const struct space *space, uint64_t address,
+                                uint64_t length_bytes, enum protection protection,
+                                uint64_t *out_charge_bytes, const char **out_reason)
 {
     enum status status = check_range(address, length_bytes, out_reason);
     if (status != STATUS_OK)
         return status;
     if (!protection_known(protection))
         return invalid(out_reason, reason_protection);
-    uint64_t end = address + length_bytes;
-    uint64_t charge_bytes;
-    if (!within_reservation(space, address, end, &charge_bytes))
+    if (!within_reservation(space, address, address + length_bytes, out_charge_bytes))
         return failed(out_reason, reason_not_reserved);
+    return STATUS_OK;
+}
 
-    status = commit_prepare(space, address, end, charge_bytes);
+// Makes what is reserved in a range committed, lazily or not, and protects all of it.
+static void commit_all(struct space *space, uint64_t start, uint64_t end,
+                       enum protection protection, bool lazy)
+{
+    for (struct region *region = region_find(space, start);
+         region != nullptr && region->start < end; region = region_next(region)) {
+        if (region->kind == REGION_ANONYMOUS) {
+            set_protection(space, region, protection);
+            region->lazy = region->lazy && lazy;
+        } else {
+            region->kind = REGION_ANONYMOUS;
+            region->protection = (uint8_t)protection;
+            region->lazy = lazy;
+        }
+    }
+    region_merge(space, start, end);
+}
+
+enum status space_commit(struct space *space, uint64_t address, uint64_t length_bytes,
+                         enum protection protection, const char **out_reason)
+{
+    uint64_t charge_bytes;
+    enum status status =
+        check_commit(space, address, length_bytes, protection, &charge_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    status = commit_prepare(space, address, address + length_bytes, charge_bytes);
     if (status != STATUS_OK)
         return status;
 
     space->committed_bytes += charge_bytes;
-    for (struct region *region = region_find(space, address);
-         region != nullptr && region->start < end; region = region_next(region)) {
-        if (region->kind == REGION_ANONYMOUS) {
-            set_protection(space, region, protection);
-        } else {
-            region->kind = REGION_ANONYMOUS;
-            region->protection = (uint8_t)protection;
-        }
-    }
-    region_merge(space, address, end);
+    commit_all(space, address, address + length_bytes, protection, /*lazy=*/false);
+    return STATUS_OK;
+}
+
+enum status space_commit_lazily(struct space *space, uint64_t address, uint64_t length_bytes,
+                                enum protection protection, const char **out_reason)
+{
+    uint64_t charge_bytes;
+    enum status status =
+        check_commit(space, address, length_bytes, protection, &charge_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    status = region_isolate(space, address, address + length_bytes);
+    if (status != STATUS_OK)
+        return status;
+
+    commit_all(space, address, address + length_bytes, protection, /*lazy=*/true);
     return STATUS_OK;
 }
 
@@ -307,6 +367,13 @@ static struct region *mapping_create(struct space *space, uint64_t start, uint64
     region->start = start;
     region->end = start + length_bytes;
     return region;
+}
+
+static paddr_t charged_frame(void)
+{
+    paddr_t frame = frame_get_zeroed(0);
+    ASSERT(frame != 0);
+    return frame;
 }
 
 enum status space_allocate(struct space *space, uint64_t length_bytes, uint64_t address,
@@ -333,6 +400,10 @@ enum status space_allocate(struct space *space, uint64_t length_bytes, uint64_t 
     region->kind = REGION_ANONYMOUS;
     region->protection = (uint8_t)protection;
     region_insert(space, region);
+    for (uint64_t at = start; length_bytes <= EAGER_ANONYMOUS_BYTES &&
+                              protection != PROTECTION_NONE && at < region->end;
+         at += PAGE_BYTES)
+        page_map(space, region, at, charged_frame());
     region_merge(space, start, start + length_bytes);
     *out_address = start;
     return STATUS_OK;
@@ -357,10 +428,10 @@ enum status space_decommit(struct space *space, uint64_t address, uint64_t lengt
          region != nullptr && region->start < end; region = region_next(region)) {
         if (region->kind == REGION_RESERVED)
             continue;
-        page_unmap_all(space, region, region->start, region->end);
-        uncommit(space, region->end - region->start);
+        region_empty(space, region);
         region->kind = REGION_RESERVED;
         region->protection = PROTECTION_NONE;
+        region->lazy = false;
     }
     region_merge(space, address, end);
     return STATUS_OK;
@@ -406,9 +477,9 @@ enum status space_protect(struct space *space, uint64_t address, uint64_t length
     return STATUS_OK;
 }
 
-enum status space_map(struct space *space, struct memory_object *object, uint64_t offset_bytes,
-                      uint64_t length_bytes, uint64_t address, enum protection protection,
-                      uint64_t *out_address, const char **out_reason)
+static enum status map(struct space *space, struct memory_object *object, uint64_t offset_bytes,
+                       uint64_t length_bytes, uint64_t address, enum protection protection,
+                       bool is_image, uint64_t *out_address, const char **out_reason)
 {
     uint64_t size_bytes = memory_object_size_bytes(object);
     if (offset_bytes % PAGE_BYTES != 0 || offset_bytes > size_bytes ||
@@ -429,12 +500,30 @@ enum status space_map(struct space *space, struct memory_object *object, uint64_
     region->protection = (uint8_t)protection;
     region->object = object;
     region->offset_bytes = offset_bytes;
+    region->is_image = is_image;
     region_insert(space, region);
     if (length_bytes <= EAGER_BYTES && protection != PROTECTION_NONE)
         page_map_present(space, region, region->start, region->end);
     region_merge(space, start, start + length_bytes);
     *out_address = start;
     return STATUS_OK;
+}
+
+enum status space_map(struct space *space, struct memory_object *object, uint64_t offset_bytes,
+                      uint64_t length_bytes, uint64_t address, enum protection protection,
+                      uint64_t *out_address, const char **out_reason)
+{
+    return map(space, object, offset_bytes, length_bytes, address, protection,
+               /*is_image=*/false, out_address, out_reason);
+}
+
+enum status space_map_image(struct space *space, struct memory_object *object,
+                            uint64_t offset_bytes, uint64_t length_bytes, uint64_t address,
+                            enum protection protection, uint64_t *out_address,
+                            const char **out_reason)
+{
+    return map(space, object, offset_bytes, length_bytes, address, protection,
+               /*is_image=*/true, out_address, out_reason);
 }
 
 enum status space_unmap(struct space *space, uint64_t address, uint64_t length_bytes,

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Address spaces: regions, mappings, demand-zero pages, and the one copy routine
-// (space.c, fault.c, region.c, page.c, copy.c).
+// Address spaces: regions, mappings, demand-zero pages, snapshots, and the one copy routine
+// (space.c, fault.c, region.c, page.c, snapshot.c, copy.c).
 //
 // Invariants:
 //  1. Regions are disjoint, sorted in a red-black tree, and cover every mapped page.
 //     Neighbours that could be one region are one.
 //  2. Committed pages and page tables are charged when committed; a touch can't fail.
-//     Page tables stay, charged, until the space ends.
+//     Lazily committed ones are charged when touched; then a touch can fail, which is a
+//     fault.  Page tables stay, charged, until the space ends.
 //  3. No page is writable and executable.
-//  4. User memory is reached by walking this structure and copying from or to the
+//  4. A frame that two spaces or objects share is mapped for writing nowhere: the first write
+//     to it makes a copy, which was charged when the sharing began.
+//  5. User memory is reached by walking this structure and copying from or to the
 //     frame: no user address is ever dereferenced.
 //
-// Costs: O(log regions) to find anything, a free range included; then linear in the pages
-// of the range that are or can be mapped (reserved addresses cost nothing).
+// Costs: O(log regions) to find anything, a free range included; then linear in what is
+// mapped in the range, pages or large pages (what was reserved, or committed and not touched,
+// costs a step for each 2 MiB that have a page table, each GiB that hasn't).
 #pragma once
 
 #include <stdint.h>
@@ -34,6 +38,8 @@ struct space {
     uint64_t table_bytes;     // page tables, charged
     uint64_t uncached_count;  // regions of device registers, which can't be copied
     uint64_t placement_hint;  // where the search for a free range starts, random
+    bool has_shared;          // frames of anonymous memory may be those of a snapshot
+    bool is_snapshot;         // nobody runs in it; anonymous memory is charged as if lazy
 };
 
 // An empty space.  STATUS_OVERLOADED without memory; then nothing is kept.
@@ -55,7 +61,13 @@ void space_fini(struct space *space);
 [[nodiscard]] enum status space_commit(struct space *space, uint64_t address,
                                        uint64_t length_bytes, enum protection protection,
                                        const char **out_reason);
-// Reserves and commits at once: a range that is free.  address 0: chosen.
+// The same for pages and tables that are charged when they are touched; pages that are
+// committed already stay so and take the protection.
+[[nodiscard]] enum status space_commit_lazily(struct space *space, uint64_t address,
+                                              uint64_t length_bytes, enum protection protection,
+                                              const char **out_reason);
+// Reserves and commits at once: a range that is free.  address 0: chosen.  A short range is
+// brought in at once.
 [[nodiscard]] enum status space_allocate(struct space *space, uint64_t length_bytes,
                                          uint64_t address, enum protection protection,
                                          uint64_t *out_address, const char **out_reason);
@@ -70,6 +82,11 @@ void space_fini(struct space *space);
                                     uint64_t offset_bytes, uint64_t length_bytes,
                                     uint64_t address, enum protection protection,
                                     uint64_t *out_address, const char **out_reason);
+// The same for what a process is built with: a copy of the space has a copy of it.
+[[nodiscard]] enum status space_map_image(struct space *space, struct memory_object *object,
+                                          uint64_t offset_bytes, uint64_t length_bytes,
+                                          uint64_t address, enum protection protection,
+                                          uint64_t *out_address, const char **out_reason);
 [[nodiscard]] enum status space_unmap(struct space *space, uint64_t address,
                                       uint64_t length_bytes, const char **out_reason);
 
@@ -81,10 +98,19 @@ void space_fini(struct space *space);
                                                   enum page_access access,
                                                   uint64_t *out_address);
 
+// Makes an empty space, in which nobody runs, a copy of another one as it is now: the same
+// reservations and mappings; anonymous memory, and what of the image can be written to, shared
+// until one side writes.  Left out are device registers and what is the kernel's.  With
+// to->is_snapshot only the memory that is there now is charged, else all that is committed.
+// STATUS_OVERLOADED without memory; then `to` is a part of the copy, to be ended.  Linear in
+// the regions and in what is mapped.
+[[nodiscard]] enum status space_clone(struct space *to, struct space *from);
+
 // Resolves a user page fault: STATUS_OK, the access can be tried again; otherwise
 // STATUS_FAILED and the kind of fault (enum fault_kind): unmapped, protection, or
 // guardPage for the page directly below committed read-write memory, if nothing
-// accessible is there: stacks grow into it.
+// accessible is there: stacks grow into it; or outOfMemory for lazily committed memory
+// when the budget is exhausted.
 [[nodiscard]] enum status space_fault(struct space *space, uint64_t address, bool write,
                                       bool execute, unsigned *out_fault_kind);
 

@@ -8,9 +8,13 @@
 //
 // Invariants:
 //  1. What charged_bytes() says is charged from creation to the end.
-//  2. A frame, once present, stays the same until the object ends: whoever maps it needs
-//     a reference on the object and none on the frame.
-//  3. A view refers to an object that isn't one, and has no more rights.
+//  2. A frame, once present, stays until the object ends or a snapshot and a write part
+//     it: whoever maps it needs a reference on the object and none on the frame, and is in
+//     `mappings`, where it is told of the new one.
+//  3. Nobody writes to a frame that has more than one reference: it is part of a snapshot,
+//     or of what one was made of.  Both pay for it in full, so the copy that the first write
+//     makes is charged already.
+//  4. A view refers to an object that isn't one, and has no more rights.
 //
 // Mapping is mm/space.c's business.  Tested in memory_object_test.c.
 #include <kernel/mm/memory_object.h>
@@ -41,6 +45,9 @@ struct memory_object {
     bool writable;
     bool executable;
     enum page_cache cache;
+    bool has_shared;      // a snapshot was made of it, or it is one
+    uint32_t pin_count;   // memory_object_pin
+    struct list mappings; // of it and its views; of a view: not used
     union {
         struct {             // BACKING_SPARSE: frame numbers, 0 where untouched
             unsigned levels; // of the tree; 0: the frames are in `direct`
@@ -147,7 +154,8 @@ static uint32_t sparse_present(const struct memory_object *object, uint64_t page
     return number;
 }
 
-static uint32_t sparse_make(struct memory_object *object, uint64_t page_index)
+// Where a page's frame number is, with the tree pages on the way.
+static uint32_t *sparse_slot(struct memory_object *object, uint64_t page_index)
 {
     uint32_t *slot = &object->root;
     if (object->levels == 0)
@@ -157,9 +165,44 @@ static uint32_t sparse_make(struct memory_object *object, uint64_t page_index)
             *slot = charged_frame();
         slot = &table_at(*slot)[table_index(page_index, level)];
     }
-    if (*slot == 0)
-        *slot = charged_frame();
-    return *slot;
+    return slot;
+}
+
+// The first page from an index on, before `end`, that is present; `end` without one.
+static uint64_t sparse_next(const struct memory_object *object, uint64_t page_index,
+                            uint64_t end)
+{
+    while (page_index < end && object->levels == 0 && object->direct[page_index] == 0)
+        page_index++;
+    while (page_index < end && object->levels > 0) {
+        uint32_t number = object->root;
+        unsigned level = object->levels;
+        for (; level > 0 && number != 0; level--)
+            number = table_at(number)[table_index(page_index, level)];
+        if (number != 0)
+            break;
+        // `level` tables further down there would have been the page.
+        page_index = ((page_index >> TABLE_BITS * level) + 1) << TABLE_BITS * level;
+    }
+    return page_index < end ? page_index : end;
+}
+
+constexpr uint64_t LARGE_COUNT = LARGE_PAGE_BYTES / PAGE_BYTES;
+static_assert(TABLE_COUNT % LARGE_COUNT == 0); // a large page's frames are in one tree page
+
+// Makes the frames around a page as one run, if none of them is there and there is a run.
+static void sparse_make_large(struct memory_object *object, uint64_t page_index)
+{
+    uint64_t first = page_index & ~(LARGE_COUNT - 1);
+    if (object->size_bytes / PAGE_BYTES - first < LARGE_COUNT ||
+        sparse_next(object, first, first + LARGE_COUNT) < first + LARGE_COUNT)
+        return;
+    paddr_t run = frame_get_zeroed(LARGE_PAGE_ORDER);
+    if (run == 0)
+        return;
+    uint32_t *slots = sparse_slot(object, first);
+    for (uint64_t i = 0; i < LARGE_COUNT; i++)
+        slots[i] = frame_number(run) + (uint32_t)i;
 }
 
 // Puts a frame (level 0) or a tree page with all below it; at most three levels deep.
@@ -173,6 +216,21 @@ static void sparse_put(uint32_t number, unsigned level)
 }
 
 // ---- Frames ---------------------------------------------------------------------------
+
+struct list *memory_object_mappings(struct memory_object *object)
+{
+    return object->backing == BACKING_VIEW ? &object->whole->mappings : &object->mappings;
+}
+
+uint64_t memory_object_whole_offset(const struct memory_object *object, uint64_t offset_bytes)
+{
+    return object->backing == BACKING_VIEW ? offset_bytes + object->offset_bytes : offset_bytes;
+}
+
+static struct memory_object *whole_of(struct memory_object *object)
+{
+    return object->backing == BACKING_VIEW ? object->whole : object;
+}
 
 paddr_t memory_object_frame_present(const struct memory_object *object, uint64_t offset_bytes)
 {
@@ -193,9 +251,64 @@ paddr_t memory_object_frame(struct memory_object *object, uint64_t offset_bytes)
         offset_bytes += object->offset_bytes;
         object = object->whole;
     }
-    if (object->backing == BACKING_SPARSE)
-        return frame_of_number(sparse_make(object, offset_bytes / PAGE_BYTES));
-    return object->base + offset_bytes;
+    if (object->backing != BACKING_SPARSE)
+        return object->base + offset_bytes;
+    uint64_t page_index = offset_bytes / PAGE_BYTES;
+    uint32_t *slot = sparse_slot(object, page_index);
+    if (*slot == 0)
+        sparse_make_large(object, page_index);
+    if (*slot == 0)
+        *slot = charged_frame();
+    return frame_of_number(*slot);
+}
+
+bool memory_object_has_shared(const struct memory_object *object)
+{
+    return object->backing == BACKING_VIEW ? object->whole->has_shared : object->has_shared;
+}
+
+paddr_t memory_object_frame_own(struct memory_object *object, uint64_t offset_bytes)
+{
+    paddr_t old = memory_object_frame(object, offset_bytes);
+    offset_bytes = memory_object_whole_offset(object, offset_bytes);
+    object = whole_of(object);
+    if (!object->has_shared || object->backing != BACKING_SPARSE || !frame_is_shared(old))
+        return old;
+    paddr_t copy = frame_get(0);
+    ASSERT(copy != 0); // it was charged when the snapshot was made
+    __builtin_memcpy(arch_frame_pointer(copy), arch_frame_pointer(old), PAGE_BYTES);
+    *sparse_slot(object, offset_bytes / PAGE_BYTES) = frame_number(copy);
+    mm_mappings_replace(&object->mappings, offset_bytes, copy);
+    frame_put(old);
+    return copy;
+}
+
+paddr_t memory_object_frame_large(const struct memory_object *object, uint64_t offset_bytes)
+{
+    if (object->size_bytes < LARGE_PAGE_BYTES ||
+        offset_bytes > object->size_bytes - LARGE_PAGE_BYTES)
+        return 0;
+    paddr_t first = memory_object_frame_present(object, offset_bytes);
+    constexpr uint64_t last = LARGE_PAGE_BYTES - PAGE_BYTES;
+    // The last page first: it tells most often that there is no run.
+    if (first % LARGE_PAGE_BYTES != 0 || first == 0 ||
+        memory_object_frame_present(object, offset_bytes + last) != first + last)
+        return 0;
+    for (uint64_t at = PAGE_BYTES; at < last; at += PAGE_BYTES)
+        if (memory_object_frame_present(object, offset_bytes + at) != first + at)
+            return 0;
+    return first;
+}
+
+void memory_object_pin(struct memory_object *object)
+{
+    whole_of(object)->pin_count++;
+}
+
+void memory_object_unpin(struct memory_object *object)
+{
+    ASSERT(whole_of(object)->pin_count > 0);
+    whole_of(object)->pin_count--;
 }
 
 // ---- Life -----------------------------------------------------------------------------
@@ -231,6 +344,7 @@ static struct memory_object *create(struct budget *budget, enum backing backing,
     object->budget = budget;
     object->backing = backing;
     object->size_bytes = size_bytes;
+    list_init(&object->mappings);
     uint64_t user_bytes = charged_bytes(object, CHARGE_USER);
     if (budget_charge(budget, CHARGE_USER, user_bytes) != STATUS_OK)
         goto fail_slab;
@@ -332,9 +446,78 @@ struct memory_object *memory_object_create_view(struct budget *budget,
     return view;
 }
 
+// Why no snapshot can be made; nullptr if one can.
+static const char *snapshot_problem(const struct memory_object *whole)
+{
+    if (whole->cache == PAGE_UNCACHED)
+        return "a snapshot of device registers isn't possible";
+    if (whole->backing == BACKING_CONTIGUOUS)
+        return "a snapshot of DMA memory isn't possible: devices write to it";
+    if (whole->pin_count > 0)
+        return "a snapshot isn't possible while the kernel writes to the object (a trace)";
+    ASSERT(whole->backing == BACKING_SPARSE || !whole->writable);
+    return nullptr;
+}
+
+// Gives a snapshot the frames of a range of the whole that are there.
+static void snapshot_share(struct memory_object *snapshot, const struct memory_object *whole,
+                           uint64_t offset_bytes)
+{
+    uint64_t first = offset_bytes / PAGE_BYTES;
+    uint64_t end = first + snapshot->size_bytes / PAGE_BYTES;
+    for (uint64_t i = first; i < end; i++) {
+        if (whole->backing == BACKING_SPARSE && (i = sparse_next(whole, i, end)) == end)
+            return;
+        paddr_t frame = memory_object_frame_present(whole, i * PAGE_BYTES);
+        frame_ref(frame);
+        *sparse_slot(snapshot, i - first) = frame_number(frame);
+    }
+}
+
+bool memory_object_can_part(const struct memory_object *object)
+{
+    const struct memory_object *whole =
+        object->backing == BACKING_VIEW ? object->whole : object;
+    return snapshot_problem(whole) == nullptr;
+}
+
+void memory_object_part(struct memory_object *object, uint64_t offset_bytes,
+                        uint64_t length_bytes)
+{
+    offset_bytes = memory_object_whole_offset(object, offset_bytes);
+    object = whole_of(object);
+    object->has_shared = true;
+    if (object->backing == BACKING_SPARSE)
+        mm_mappings_narrow(&object->mappings, offset_bytes, length_bytes);
+}
+
+struct memory_object *memory_object_create_snapshot(struct budget *budget,
+                                                    struct memory_object *object,
+                                                    enum status *out_status,
+                                                    const char **out_reason)
+{
+    uint64_t offset_bytes = memory_object_whole_offset(object, 0);
+    struct memory_object *whole = whole_of(object);
+    *out_status = STATUS_FAILED;
+    *out_reason = snapshot_problem(whole);
+    if (*out_reason != nullptr)
+        return nullptr;
+    struct memory_object *snapshot = memory_object_create(budget, object->size_bytes);
+    if (snapshot == nullptr) {
+        *out_status = STATUS_OVERLOADED;
+        return nullptr;
+    }
+    snapshot->executable = object->executable;
+    snapshot->has_shared = true;
+    snapshot_share(snapshot, whole, offset_bytes);
+    memory_object_part(object, 0, object->size_bytes);
+    return snapshot;
+}
+
 static void memory_object_destroy(struct object *self)
 {
     struct memory_object *object = memory_object_of(self);
+    ASSERT(list_empty(&object->mappings) && object->pin_count == 0);
     struct object *whole = nullptr;
     switch (object->backing) {
     case BACKING_SPARSE:
@@ -402,6 +585,21 @@ enum status memory_object_view(struct object *self, struct invocation *invocatio
         return invocation_fail(invocation, STATUS_OVERLOADED,
                                "the caller's memory budget is exhausted");
     out_results->object = invocation_add_capability(invocation, &view->object);
+    return STATUS_OK;
+}
+
+enum status memory_object_snapshot(struct object *self, struct invocation *invocation,
+                                   struct memory_object_snapshot_results *out_results)
+{
+    enum status status;
+    const char *reason;
+    struct memory_object *snapshot = memory_object_create_snapshot(
+        invocation->process->budget, memory_object_of(self), &status, &reason);
+    if (snapshot == nullptr)
+        return invocation_fail(
+            invocation, status,
+            status == STATUS_OVERLOADED ? "the caller's memory budget is exhausted" : reason);
+    out_results->object = invocation_add_capability(invocation, &snapshot->object);
     return STATUS_OK;
 }
 

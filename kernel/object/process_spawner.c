@@ -14,6 +14,7 @@
 #include <kernel/ipc/invocation.h>
 #include <kernel/mm/memory_object.h>
 #include <kernel/mm/slab.h>
+#include <kernel/object/forker.h>
 #include <kernel/object/objects.h>
 #include <kernel/sched/process.h>
 #include <lib/container_of.h>
@@ -159,9 +160,9 @@ enum status process_builder_map(struct object *self, struct invocation *invocati
                             "address: a multiple of 4096, not zero");
     uint64_t address;
     struct object *object = invocation_object(invocation, params->object);
-    status =
-        space_map(&builder->process->space, memory_object_of(object), params->offset_bytes,
-                  params->length_bytes, params->address, params->protection, &address, &reason);
+    status = space_map_image(&builder->process->space, memory_object_of(object),
+                             params->offset_bytes, params->length_bytes, params->address,
+                             params->protection, &address, &reason);
     return builder_note(builder, invocation, status, reason);
 }
 
@@ -181,6 +182,23 @@ enum status process_builder_commit(struct object *self, struct invocation *invoc
     status = space_allocate(space, params->length_bytes, params->address, params->protection,
                             &address, &reason);
     return builder_note(builder, invocation, status, reason);
+}
+
+enum status
+process_builder_map_snapshot(struct object *self, struct invocation *invocation,
+                             const struct process_builder_map_snapshot_params *params)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    struct space *space = &builder->process->space;
+    if (space->region_count > 0)
+        return builder_note(builder, invocation, STATUS_FAILED,
+                            "something is mapped into the process already");
+    struct object *snapshot = invocation_object(invocation, params->snapshot);
+    status = space_clone(space, address_space_snapshot_space(snapshot));
+    return builder_note(builder, invocation, status, nullptr);
 }
 
 enum status process_builder_grant(struct object *self, struct invocation *invocation,

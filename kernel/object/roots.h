@@ -26,3 +26,6 @@ struct boot_info;
 
 // The pool of DMA memory, of which there is one, lent.
 [[nodiscard]] struct object *dma_pool_object(void);
+
+// The right to copy one's own address space, lent.
+[[nodiscard]] struct object *forker_object(void);

@@ -111,3 +111,24 @@ enum status virtual_memory_info(struct object *, struct invocation *invocation,
     };
     return STATUS_OK;
 }
+
+enum status virtual_memory_allocate(struct object *, struct invocation *invocation,
+                                    const struct virtual_memory_allocate_params *params,
+                                    struct virtual_memory_allocate_results *out_results)
+{
+    const char *reason = nullptr;
+    enum status status =
+        space_allocate(&invocation->process->space, params->length_bytes, params->address,
+                       params->protection, &out_results->address, &reason);
+    return answer(invocation, status, reason);
+}
+
+enum status
+virtual_memory_commit_lazily(struct object *, struct invocation *invocation,
+                             const struct virtual_memory_commit_lazily_params *params)
+{
+    const char *reason = nullptr;
+    enum status status = space_commit_lazily(&invocation->process->space, params->address,
+                                             params->length_bytes, params->protection, &reason);
+    return answer(invocation, status, reason);
+}

@@ -10,6 +10,7 @@
 #include <gen/wire/device_memory.h>
 #include <gen/wire/endpoint.h>
 #include <gen/wire/entropy_source.h>
+#include <gen/wire/forker.h>
 #include <gen/wire/interrupt.h>
 #include <gen/wire/io_ports.h>
 #include <gen/wire/memory_budget.h>
@@ -205,6 +206,11 @@ static enum status ask_what_is_known(void)
     capos_cap_id boot = actor_give(actor, harness_root("boot"));
     capos_cap_id timer = actor_give(actor, timer_object());
     CHECK_EQ(call_method(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_INFO),
+             STATUS_OK);
+    CHECK_EQ(call_method(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_PEAK),
+             STATUS_OK);
+    CHECK_EQ(call_method(actor_give(actor, harness_root("console")), INTERFACE_CONSOLE,
+                         CONSOLE_METHOD_INFO),
              STATUS_OK);
     CHECK_EQ(call_method(timer, INTERFACE_TIMER, TIMER_METHOD_NOW), STATUS_OK);
     CHECK_EQ(call_method(boot, INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_INFO), STATUS_OK);
@@ -497,6 +503,130 @@ static enum status build_a_child_that_is_recorded(void)
                 .stack_pointer = CHILD_MEMORY + 4096);
 }
 
+static enum status commit_lazily_and_touch(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call =
+        call_of(memory, INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_RESERVE);
+    WITH(&call, virtual_memory_reserve_params, .length_bytes = UINT64_C(1) << 40);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    struct virtual_memory_reserve_results reserved = {};
+    RESULTS(actor, 1, cqe, virtual_memory_reserve_results, &reserved);
+    call.method = VIRTUAL_MEMORY_METHOD_COMMIT_LAZILY;
+    WITH(&call, virtual_memory_commit_lazily_params, .address = reserved.address + (1 << 30),
+         .length_bytes = UINT64_C(1) << 30, .protection = PROTECTION_READ_WRITE);
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    if (actor_touch(actor, reserved.address + (1 << 30), true))
+        return STATUS_OK;
+    CHECK_EQ(actor->process->end.fault, FAULT_KIND_OUT_OF_MEMORY);
+    return STATUS_OVERLOADED;
+}
+
+static enum status allocate_and_snapshot_an_object(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call =
+        call_of(memory, INTERFACE_VIRTUAL_MEMORY, VIRTUAL_MEMORY_METHOD_ALLOCATE);
+    WITH(&call, virtual_memory_allocate_params, .length_bytes = 3 << 20,
+         .protection = PROTECTION_READ_WRITE);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    call = call_of(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_MEMORY_OBJECT);
+    WITH(&call, memory_budget_create_memory_object_params, .size_bytes = 12 * PAGE_BYTES);
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    return call_method(actor_result_cap(actor, 1, &cqe, 0), INTERFACE_MEMORY_OBJECT,
+                       MEMORY_OBJECT_METHOD_SNAPSHOT);
+}
+
+// One call with the budget as its capability; the result's capability.
+static enum status call_with(capos_cap_id cap, uint64_t interface_id, uint16_t method,
+                             capos_cap_id lent, capos_cap_id *out_result)
+{
+    struct capos_cqe cqe;
+    struct capos_transfer transfer = {.cap = lent};
+    struct actor_call call = call_of(cap, interface_id, method);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    WITH(&call, forker_snapshot_params, .budget = 0); // one capability, whatever it is
+    enum status status = run(1, &call, &cqe);
+    if (status == STATUS_OK && cqe.transfer_count > 0)
+        *out_result = actor_result_cap(actor, 1, &cqe, 0);
+    return status;
+}
+
+static enum status fork_a_process(void)
+{
+    struct capos_cqe cqe;
+    capos_cap_id snapshot;
+    CHECK(actor_touch(actor, actor->memory, true));
+    enum status status = call_with(actor_give(actor, harness_root("forker")), INTERFACE_FORKER,
+                                   FORKER_METHOD_SNAPSHOT, budget, &snapshot);
+    if (status != STATUS_OK)
+        return status;
+    CHECK_EQ(call_method(snapshot, INTERFACE_ADDRESS_SPACE_SNAPSHOT,
+                         ADDRESS_SPACE_SNAPSHOT_METHOD_INFO),
+             STATUS_OK);
+    struct capos_transfer transfer = {.cap = budget};
+    struct actor_call call =
+        call_of(spawner, INTERFACE_PROCESS_SPAWNER, PROCESS_SPAWNER_METHOD_CREATE);
+    WITH(&call, process_spawner_create_params, .name = {"fork", 4}, .budget = 0);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    capos_cap_id builder = actor_result_cap(actor, 1, &cqe, 0);
+    status = call_with(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_MAP_SNAPSHOT,
+                       snapshot, &snapshot);
+    if (status != STATUS_OK)
+        return status;
+    call = call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_START);
+    WITH(&call, process_builder_start_params, .entry = actor->memory,
+         .stack_pointer = actor->memory + 4096);
+    return run(1, &call, &cqe);
+}
+
+static enum status watch_a_budget(void)
+{
+    struct capos_cqe cqe;
+    struct capos_transfer transfer = {
+        .cap = actor_give_own(server, notification_create(server->budget), CAPOS_HOLD_COPY)};
+    transfer.cap = actor_give(actor, actor_object(server, transfer.cap));
+    struct actor_call call =
+        call_of(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_WATCH);
+    WITH(&call, memory_budget_watch_params, .threshold_bytes = UINT64_MAX, .bits = 1);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    return call_method(actor_result_cap(actor, 1, &cqe, 0), INTERFACE_BUDGET_WATCH,
+                       BUDGET_WATCH_METHOD_INFO);
+}
+
+// There must be a page that isn't used.
+static enum status give_a_page_back(void)
+{
+    return CALL(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_GIVE_BACK,
+                memory_budget_give_back_params, .size_bytes = PAGE_BYTES);
+}
+
+static enum status limit_a_console(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call = call_of(actor_give(actor, harness_root("console")),
+                                     INTERFACE_CONSOLE, CONSOLE_METHOD_LIMIT);
+    WITH(&call, console_limit_params, .bytes_max = 100);
+    return run(1, &call, &cqe);
+}
+
 // ---- The loop -----------------------------------------------------------------------
 
 // Repeats an operation in a new world each time, with one page more.  With another slack
@@ -551,6 +681,12 @@ EXHAUST(use_what_is_there)
 EXHAUST(sleep_until)
 EXHAUST(mint_revoke_and_disconnect)
 EXHAUST(wait_for_a_process_and_kill_it)
+EXHAUST(commit_lazily_and_touch)
+EXHAUST(allocate_and_snapshot_an_object)
+EXHAUST(fork_a_process)
+EXHAUST(watch_a_budget)
+EXHAUST(give_a_page_back)
+EXHAUST(limit_a_console)
 
 // ---- What was forgotten -------------------------------------------------------------
 
@@ -597,6 +733,12 @@ int main(void)
     RUN(sleep_until_without_memory);
     RUN(mint_revoke_and_disconnect_without_memory);
     RUN(wait_for_a_process_and_kill_it_without_memory);
+    RUN(commit_lazily_and_touch_without_memory);
+    RUN(allocate_and_snapshot_an_object_without_memory);
+    RUN(fork_a_process_without_memory);
+    RUN(watch_a_budget_without_memory);
+    RUN(give_a_page_back_without_memory);
+    RUN(limit_a_console_without_memory);
     RUN(every_method_of_the_kernel_ran_out_of_memory);
     return test_report();
 }

@@ -502,13 +502,34 @@ static void step_repair(struct actor *actor)
     header->cq_head = actor->cq_head = ring->cq_tail;
 }
 
+// What was taken from the limit of each actor's budget, which may give some back meanwhile.
+static uint64_t squeezed_bytes[ACTORS];
+
+static uint64_t *squeezed_bytes_of(const struct actor *actor)
+{
+    unsigned i = 0;
+    while (actors[i] != actor)
+        i++;
+    return &squeezed_bytes[i];
+}
+
+static void relax(struct actor *actor)
+{
+    actor->budget->limit_bytes += *squeezed_bytes_of(actor);
+    *squeezed_bytes_of(actor) = 0;
+}
+
 // Takes away what is left of the actor's memory, but for a few pages, or gives it back.
 static void step_squeeze(struct actor *actor)
 {
     uint8_t pages = next_byte() & 15;
-    uint64_t limit_bytes = actor->budget->used_bytes + pages * PAGE_BYTES;
-    bool squeeze = pages < 12 && limit_bytes < ACTOR_BUDGET_BYTES;
-    actor->budget->limit_bytes = squeeze ? limit_bytes : ACTOR_BUDGET_BYTES;
+    struct budget *budget = actor->budget;
+    relax(actor);
+    uint64_t limit_bytes = budget->used_bytes + pages * PAGE_BYTES;
+    if (pages < 12 && limit_bytes < budget->limit_bytes) {
+        *squeezed_bytes_of(actor) = budget->limit_bytes - limit_bytes;
+        budget->limit_bytes = limit_bytes;
+    }
 }
 
 // An offset and a size of the message area, mostly.
@@ -774,7 +795,7 @@ static void make_world(void)
         give(actors[i], "spawner");
     }
     static const char *const roots[] = {"console", "entropy", "interrupts", "boot",
-                                        "devices", "dma",     "ports"};
+                                        "devices", "dma",     "ports",      "forker"};
     for (unsigned i = 0; i < sizeof roots / sizeof roots[0]; i++)
         give(actors[i % ACTORS], roots[i]);
     struct object *endpoint = endpoint_create(actors[0]->budget, 3);
@@ -821,7 +842,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         kernel_check_invariants();
     }
     for (unsigned i = 0; i < ACTORS; i++)
-        actors[i]->budget->limit_bytes = ACTOR_BUDGET_BYTES;
+        relax(actors[i]);
     require(harness_end(), "something leaked");
     return 0;
 }

@@ -250,6 +250,42 @@ static void read_copies_across_pages_and_not_beyond_the_end(void)
     memory_object_cap_release(&object);
 }
 
+static void a_snapshot_and_its_original_part_when_one_is_written(void)
+{
+    memory_object_cap original = create(4), snapshot = {};
+    volatile uint64_t *words = map(original, 0, 4 * PAGE, PROTECTION_READ_WRITE);
+    for (uint64_t page = 0; page < 3; page++) // the last one is never touched
+        words[page * PAGE / 8] = 10 + page;
+    CHECK_OK(memory_object_snapshot(original, &snapshot));
+    volatile uint64_t *copies = map(snapshot, 0, 4 * PAGE, PROTECTION_READ_WRITE);
+    words[0] = 20;
+    copies[PAGE / 8] = 31;
+    copies[3 * PAGE / 8] = 33;
+    CHECK_EQ(words[0], 20);
+    CHECK_EQ(copies[0], 10);
+    CHECK_EQ(words[PAGE / 8], 11);
+    CHECK_EQ(copies[PAGE / 8], 31);
+    CHECK_EQ(words[2 * PAGE / 8], 12);
+    CHECK_EQ(copies[2 * PAGE / 8], 12);
+    CHECK_EQ(words[3 * PAGE / 8], 0);
+    CHECK_EQ(read_word(snapshot, 3 * PAGE), 33);
+    unmap(words, 4 * PAGE);
+    memory_object_cap_release(&original);
+    CHECK_EQ(copies[2 * PAGE / 8], 12);
+    unmap(copies, 4 * PAGE);
+    memory_object_cap_release(&snapshot);
+}
+
+static void a_snapshot_is_charged_in_full_at_once(void)
+{
+    memory_object_cap original = create(64), snapshot = {};
+    uint64_t before = test_charged_bytes();
+    CHECK_OK(memory_object_snapshot(original, &snapshot));
+    CHECK(test_charged_bytes() - before >= 64 * PAGE);
+    memory_object_cap_release(&snapshot);
+    memory_object_cap_release(&original);
+}
+
 static void tests(void)
 {
     RUN(object_is_out_of_reach_without_the_grant);
@@ -262,6 +298,8 @@ static void tests(void)
     RUN(a_view_is_never_wider_than_what_it_is_made_of);
     RUN(view_refuses_ranges_that_are_none);
     RUN(read_copies_across_pages_and_not_beyond_the_end);
+    RUN(a_snapshot_and_its_original_part_when_one_is_written);
+    RUN(a_snapshot_is_charged_in_full_at_once);
 }
 
 int main(int argc, char **argv)

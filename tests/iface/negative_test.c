@@ -15,6 +15,7 @@
 #include <capos/loop.h>
 #include <capos/server.h>
 #include <gen/capos/endpoint.h>
+#include <gen/capos/forker.h>
 #include <gen/capos/interrupt.h>
 #include <gen/capos/memory_budget.h>
 #include <gen/capos/process.h>
@@ -356,6 +357,15 @@ static capos_cap_id live_notification(void)
     return notification.id;
 }
 
+static capos_cap_id live_snapshot(void)
+{
+    forker_cap forker = {granted("forker", INTERFACE_FORKER)};
+    address_space_snapshot_cap snapshot = {};
+    if (forker.id != 0)
+        CHECK_OK(forker_snapshot(forker, test_budget(), &snapshot));
+    return snapshot.id;
+}
+
 static capos_cap_id live_watch(void)
 {
     budget_watch_cap watch = {};
@@ -375,6 +385,7 @@ static const struct source {
     const char *grant;
     capos_cap_id (*make)(void);
 } sources[] = {
+    {INTERFACE_ADDRESS_SPACE_SNAPSHOT, nullptr, live_snapshot},
     {INTERFACE_BOOT_PACKAGE, "boot", nullptr},
     {INTERFACE_BUDGET_WATCH, nullptr, live_watch},
     {INTERFACE_CONSOLE, "console", nullptr},
@@ -382,6 +393,7 @@ static const struct source {
     {INTERFACE_DMA_POOL, "dma", nullptr},
     {INTERFACE_ENDPOINT, nullptr, live_endpoint},
     {INTERFACE_ENTROPY_SOURCE, "entropy", nullptr},
+    {INTERFACE_FORKER, "forker", nullptr},
     {INTERFACE_INTERRUPT_CONTROLLER, "interrupts", nullptr},
     {INTERFACE_INTERRUPT, nullptr, live_interrupt},
     {INTERFACE_IO_PORTS, "ports", nullptr},

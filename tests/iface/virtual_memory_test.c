@@ -163,6 +163,20 @@ static int child_has_its_own_space(void)
 
 // ---- Tests: authority ------------------------------------------------------------------
 
+// Page after page of more than any machine has.
+static int child_touches_more_than_there_is(void)
+{
+    constexpr uint64_t length = UINT64_C(1) << 45;
+    virtual_memory_cap memory;
+    uint64_t address;
+    EXPECT_OK(virtual_memory_cap_find("memory", &memory));
+    EXPECT_OK(virtual_memory_reserve(memory, length, 0, 0, &address));
+    EXPECT_OK(virtual_memory_commit_lazily(memory, address, length, PROTECTION_READ_WRITE));
+    for (uint64_t at = 0; at < length; at += PAGE)
+        *word_at(address + at) = 1;
+    return __LINE__;
+}
+
 static void memory_is_out_of_reach_without_the_grant(void)
 {
     CHECK_DENIED("memory", INTERFACE_VIRTUAL_MEMORY);
@@ -488,6 +502,63 @@ static void a_fault_names_the_address(void)
     CHECK(end.instruction_pointer != 0 && end.stack_pointer != 0);
 }
 
+static void allocate_is_reserve_and_commit_in_one(void)
+{
+    uint64_t charged = test_charged_bytes(), address = 0, large = 0;
+    CHECK_OK(virtual_memory_allocate(test_memory(), PAGE, 0, PROTECTION_READ_WRITE, &address));
+    CHECK_EQ(*word_at(address), 0);
+    *word_at(address) = 1;
+    // Long enough for large pages: cut in the middle, it still is what it was.
+    constexpr uint64_t length = UINT64_C(4) << 20;
+    CHECK_OK(virtual_memory_allocate(test_memory(), length, 0, PROTECTION_READ_WRITE, &large));
+    CHECK_EQ(large % (UINT64_C(2) << 20), 0);
+    for (uint64_t at = 0; at < length; at += PAGE)
+        *word_at(large + at) = at;
+    CHECK_OK(virtual_memory_protect(test_memory(), large + PAGE, PAGE, PROTECTION_READ));
+    unmap(large + length / 2 + PAGE, PAGE);
+    for (uint64_t at = 0; at < length; at += PAGE)
+        if (at != length / 2 + PAGE)
+            CHECK_EQ(*word_at(large + at), at);
+    CHECK_STATUS(
+        virtual_memory_allocate(test_memory(), PAGE, address, PROTECTION_READ, nullptr),
+        STATUS_FAILED);
+    unmap(address, PAGE);
+    unmap(large, length);
+    CHECK(test_charged_bytes() - charged <= 16 * PAGE); // page tables stay
+}
+
+static void lazy_memory_is_charged_when_it_is_touched(void)
+{
+    constexpr uint64_t length = UINT64_C(64) << 30;
+    uint64_t address = reserve(length), before, after;
+    CHECK_OK(
+        virtual_memory_commit_lazily(test_memory(), address, length, PROTECTION_READ_WRITE));
+    CHECK_OK(virtual_memory_info(test_memory(), nullptr, &before, nullptr));
+    *word_at(address + (length >> 1)) = 7;
+    *word_at(address + length - PAGE) = 8;
+    CHECK_OK(virtual_memory_info(test_memory(), nullptr, &after, nullptr));
+    CHECK_EQ(after - before, 2 * PAGE);
+    CHECK_EQ(*word_at(address + (length >> 1)), 7);
+    CHECK_OK(virtual_memory_decommit(test_memory(), address, length));
+    CHECK_OK(virtual_memory_info(test_memory(), nullptr, &after, nullptr));
+    CHECK_EQ(after, before);
+    unmap(address, length);
+}
+
+static void more_lazy_memory_than_the_budget_has_is_a_fault_of_its_own_kind(void)
+{
+    constexpr uint64_t left = UINT64_C(2) << 20;
+    struct test_end end;
+    memory_budget_cap rest = {};
+    uint64_t limit_bytes = 0, used_bytes = 0;
+    CHECK_OK(memory_budget_info(test_budget(), &limit_bytes, &used_bytes, nullptr, nullptr));
+    CHECK_OK(memory_budget_split(test_budget(), limit_bytes - used_bytes - left, &rest));
+    const struct test_child_grant grants[] = {test_lend("memory", test_memory().id)};
+    if (CHECK_FAULTS("touches more than there is", grants, 1, FAULT_KIND_OUT_OF_MEMORY, &end))
+        CHECK(end.fault_address != 0);
+    memory_budget_cap_release(&rest);
+}
+
 static void tests(void)
 {
     RUN(memory_is_out_of_reach_without_the_grant);
@@ -513,6 +584,9 @@ static void tests(void)
     RUN(many_operations_leave_nothing_behind);
     RUN(a_touch_of_the_wrong_page_ends_the_process_with_the_kind_of_fault);
     RUN(a_fault_names_the_address);
+    RUN(allocate_is_reserve_and_commit_in_one);
+    RUN(lazy_memory_is_charged_when_it_is_touched);
+    RUN(more_lazy_memory_than_the_budget_has_is_a_fault_of_its_own_kind);
 }
 
 int main(int argc, char **argv)
@@ -531,6 +605,7 @@ int main(int argc, char **argv)
         {"writes after a protect", child_writes_after_a_protect},
         {"writes the CapSet page", child_writes_the_capset_page},
         {"overflows its stack", child_overflows_its_stack},
+        {"touches more than there is", child_touches_more_than_there_is},
     };
     return test_main(argc, argv, tests, roles, sizeof roles / sizeof roles[0]);
 }

@@ -46,6 +46,7 @@ static const struct root roots[] = {
     {"devices", INTERFACE_DEVICE_MEMORY},
     {"dma", INTERFACE_DMA_POOL},
     {"entropy", INTERFACE_ENTROPY_SOURCE},
+    {"forker", INTERFACE_FORKER},
     {"interrupts", INTERFACE_INTERRUPT_CONTROLLER},
     {"memory", INTERFACE_VIRTUAL_MEMORY},
     {"ports", INTERFACE_IO_PORTS},

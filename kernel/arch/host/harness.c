@@ -216,7 +216,7 @@ constexpr unsigned FILLERS_MAX = 4096;
 static void *fillers[FILLERS_MAX];
 static uint8_t filler_classes[FILLERS_MAX];
 static unsigned filler_count;
-static uint64_t squeezed_limit_bytes;
+static uint64_t squeezed_bytes; // taken from the limit; it may have become lower since
 
 static void filler_put(struct budget *budget)
 {
@@ -237,7 +237,7 @@ static void fill(struct budget *budget, unsigned class_index)
 
 void harness_squeeze(struct budget *budget, uint64_t page_count, unsigned slack)
 {
-    ASSERT(filler_count == 0 && squeezed_limit_bytes == 0);
+    ASSERT(filler_count == 0 && squeezed_bytes == 0);
     for (unsigned i = 0; i < SLAB_CLASS_COUNT; i++) {
         unsigned before = filler_count;
         fill(budget, i);
@@ -246,15 +246,16 @@ void harness_squeeze(struct budget *budget, uint64_t page_count, unsigned slack)
             filler_put(budget);
     }
     uint64_t limit_bytes = budget->used_bytes + page_count * PAGE_BYTES;
-    squeezed_limit_bytes = budget->limit_bytes;
-    if (limit_bytes < budget->limit_bytes)
-        budget->limit_bytes = limit_bytes;
+    if (limit_bytes >= budget->limit_bytes)
+        return;
+    squeezed_bytes = budget->limit_bytes - limit_bytes;
+    budget->limit_bytes = limit_bytes;
 }
 
 void harness_relax(struct budget *budget)
 {
-    budget->limit_bytes = squeezed_limit_bytes;
-    squeezed_limit_bytes = 0;
+    budget->limit_bytes += squeezed_bytes;
+    squeezed_bytes = 0;
     while (filler_count > 0)
         filler_put(budget);
 }
