@@ -14,15 +14,18 @@
 #include <gen/capos/echo.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/memory_budget.h>
+#include <gen/capos/memory_object.h>
 #include <gen/capos/notification.h>
 #include <gen/capos/process.h>
 #include <gen/capos/timer.h>
+#include <gen/capos/virtual_memory.h>
 #include <gen/interfaces.h>
 #include <stdio.h>
 #include <string.h>
 
 constexpr unsigned BATCHES = 6; // the first warms up; the host leaves it out
 constexpr unsigned REGIONS_MAX = 128;
+constexpr uint64_t PAGE_BYTES = 4096;
 
 static struct {
     const char *name;
@@ -202,6 +205,55 @@ static void measure_ipc(void)
     MEASURE("ipc_typed_rt_4096", 50, echo(large, 4096));
 }
 
+static volatile uint8_t *anonymous; // the next page that was never touched
+
+static void touch_next(void)
+{
+    *anonymous = 1;
+    anonymous += PAGE_BYTES;
+}
+
+static void map_touch_unmap(void)
+{
+    uint64_t address;
+    require(
+        virtual_memory_allocate(spawner.memory, PAGE_BYTES, 0, PROTECTION_READ_WRITE, &address),
+        "allocate");
+    *(volatile uint8_t *)address = 1;
+    require(virtual_memory_unmap(spawner.memory, address, PAGE_BYTES), "unmap");
+}
+
+static void object_map_touch_unmap(memory_object_cap page)
+{
+    uint64_t address;
+    require(virtual_memory_map(spawner.memory, page, 0, PAGE_BYTES, 0, PROTECTION_READ_WRITE,
+                               &address),
+            "map");
+    *(volatile uint8_t *)address = 1;
+    require(virtual_memory_unmap(spawner.memory, address, PAGE_BYTES), "unmap");
+}
+
+static void measure_memory(void)
+{
+    constexpr unsigned touches = 50;
+    constexpr uint64_t bytes = (uint64_t)BATCHES * touches * PAGE_BYTES;
+    uint64_t address;
+    require(virtual_memory_reserve(spawner.memory, bytes, 0, 0, &address), "reserve");
+    require(virtual_memory_commit(spawner.memory, address, bytes, PROTECTION_READ_WRITE),
+            "commit");
+    anonymous = (volatile uint8_t *)address;
+    MEASURE("page_fault", touches, touch_next());
+    require(virtual_memory_unmap(spawner.memory, address, bytes), "unmap");
+
+    MEASURE("map_touch_unmap", 50, map_touch_unmap());
+
+    memory_object_cap page;
+    require(memory_budget_create_memory_object(budget, PAGE_BYTES, &page),
+            "createMemoryObject");
+    MEASURE("object_map_touch_unmap", 50, object_map_touch_unmap(page));
+    memory_object_cap_release(&page);
+}
+
 static void measure_processes(void)
 {
     struct capos_image image;
@@ -218,6 +270,7 @@ int main(void)
     measure_ring();
     measure_ring_ping();
     measure_ipc();
+    measure_memory();
     measure_processes();
     for (unsigned i = 0; i < region_count; i++)
         printf("region %s %u\n", regions[i].name, regions[i].operations);
