@@ -81,8 +81,8 @@ void arch_space_fini(struct arch_space *space, void *cookie);
 void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
                     enum page_access access, enum page_cache cache);
 
-// Unmaps one page, not of a large one, and returns the frame that was there, or 0.  No CPU
-// can reach the frame through this space after the next arch_space_flush.
+// Unmaps one page and returns the frame that was there; 0 if there was none, or a large page,
+// which stays.  No CPU can reach the frame through this space after the next arch_space_flush.
 paddr_t arch_space_unmap(struct arch_space *space, uint64_t address);
 
 // Looks one page up; 0 when nothing is mapped.  PAGE_NONE pages are found.

@@ -28,15 +28,15 @@ static unsigned side_of(const struct rbtree_node *node)
 static void update(struct rbtree *tree, struct rbtree_node *node)
 {
     if (tree->update != nullptr)
-        tree->update(node);
+        (void)tree->update(node);
 }
 
 void rbtree_changed(struct rbtree *tree, struct rbtree_node *node)
 {
     if (tree->update == nullptr)
         return;
-    for (; node != nullptr; node = node->parent)
-        tree->update(node);
+    while (node != nullptr && tree->update(node))
+        node = node->parent;
 }
 
 // Puts `new` (or nothing) where `old` hangs, on its parent's side only.
@@ -104,7 +104,8 @@ void rbtree_link(struct rbtree *tree, struct rbtree_node *node, struct rbtree_no
         if (parent == tree->first && side == 0)
             tree->first = node;
     }
-    rbtree_changed(tree, node);
+    update(tree, node); // what it had cached before means nothing
+    rbtree_changed(tree, parent);
     rebalance_inserted(tree, node);
 }
 
@@ -185,18 +186,23 @@ void rbtree_remove(struct rbtree *tree, struct rbtree_node *node)
     struct rbtree_node *parent; // of the place where a node went missing,
     struct rbtree_node *child;  // what is there now,
     bool red;                   // and the colour that went missing
+    struct rbtree_node *parent_changed; // has other children than before
     if (node->child[0] != nullptr && node->child[1] != nullptr) {
         struct rbtree_node *successor = rbtree_next(node);
         child = successor->child[1];
         red = successor->red;
         parent = replace_by_successor(tree, node, successor);
+        rbtree_changed(tree, parent);
+        update(tree, successor); // what it had cached belongs to its old place
+        parent_changed = successor->parent;
     } else {
         child = node->child[0] != nullptr ? node->child[0] : node->child[1];
         red = node->red;
         parent = node->parent;
         replace_child(tree, node, child);
+        parent_changed = parent;
     }
-    rbtree_changed(tree, parent);
+    rbtree_changed(tree, parent_changed);
     if (!red)
         rebalance_removed(tree, child, parent);
     *node = (struct rbtree_node){};

@@ -38,9 +38,11 @@ static uint64_t weight_max_of(const struct item *item)
     return max;
 }
 
-static void update(struct rbtree_node *node)
+static bool update(struct rbtree_node *node)
 {
+    uint64_t before_max = item_of(node)->weight_max;
     item_of(node)->weight_max = weight_max_of(item_of(node));
+    return item_of(node)->weight_max != before_max;
 }
 
 static bool before(const struct rbtree_node *a, const struct rbtree_node *b)
@@ -103,7 +105,7 @@ static unsigned model_lower_bound(struct item *const *model, unsigned count, uns
     return index;
 }
 
-static void run_random_operations(void (*update_function)(struct rbtree_node *), unsigned steps,
+static void run_random_operations(bool (*update_function)(struct rbtree_node *), unsigned steps,
                                   unsigned key_bound)
 {
     static struct item items[ITEM_COUNT];

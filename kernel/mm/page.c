@@ -336,15 +336,14 @@ enum status page_share_object(const struct region *from_region, struct space *to
 
 // ---- Unmapping and protecting -----------------------------------------------------------
 
-// Unmaps, from a page that isn't large on, until the batch is full, something else comes, or
-// the range is done; returns where it got.
+// Unmaps pages that follow each other until the batch is full or the range done; returns
+// where it got.
 static uint64_t unmap_batch(struct space *space, uint64_t start, uint64_t end,
                             paddr_t frames[UNMAP_BATCH], unsigned *out_count)
 {
     unsigned count = 0;
-    uint64_t table_end = (start | (LARGE_PAGE_BYTES - 1)) + 1; // behind it, one may be large
     uint64_t address = start;
-    for (; address < end && address < table_end && count < UNMAP_BATCH; address += PAGE_BYTES) {
+    for (; address < end && count < UNMAP_BATCH; address += PAGE_BYTES) {
         paddr_t frame = arch_space_unmap(&space->arch, address);
         if (frame == 0)
             break;
@@ -367,23 +366,27 @@ uint64_t page_unmap_all(struct space *space, const struct region *region, uint64
                         uint64_t end)
 {
     uint64_t unmapped_bytes = 0;
-    struct arch_mapping mapping;
-    while (next_whole(space, start, end, &mapping)) {
+    while (start < end) {
+        paddr_t frames[UNMAP_BATCH];
+        unsigned count;
+        uint64_t done = unmap_batch(space, start, end, frames, &count);
+        if (count > 0) {
+            arch_space_flush(&space->arch, start, done - start);
+            unmapped_bytes += count * PAGE_BYTES;
+            for (unsigned i = 0; region->kind == REGION_ANONYMOUS && i < count; i++)
+                frame_put(frames[i]);
+            start = done;
+            continue;
+        }
+        struct arch_mapping mapping;
+        if (!next_whole(space, start, end, &mapping))
+            break;
+        start = mapping.address;
         if (is_large(&mapping)) {
             unmap_large(space, region, &mapping);
             unmapped_bytes += mapping.size_bytes;
-            start = mapping.address + mapping.size_bytes;
-            continue;
+            start += mapping.size_bytes;
         }
-        paddr_t frames[UNMAP_BATCH];
-        unsigned count;
-        start = mapping.address;
-        uint64_t done = unmap_batch(space, start, end, frames, &count);
-        arch_space_flush(&space->arch, start, done - start);
-        unmapped_bytes += count * PAGE_BYTES;
-        for (unsigned i = 0; region->kind == REGION_ANONYMOUS && i < count; i++)
-            frame_put(frames[i]);
-        start = done;
     }
     ASSERT(unmapped_bytes <= space->resident_bytes);
     space->resident_bytes -= unmapped_bytes;

@@ -56,31 +56,34 @@ struct region *region_find(const struct space *space, uint64_t address)
 
 // ---- The tree and its gaps ----------------------------------------------------------
 
-static void update_gap_max(struct rbtree_node *node)
+static bool update_gap_max(struct rbtree_node *node)
 {
-    struct region *region = region_of(node);
-    region->gap_max = region->gap;
+    struct region *region = (struct region *)node;
+    uint64_t gap_max = region->gap;
     for (unsigned side = 0; side < 2; side++) {
-        const struct region *child = region_of(node->child[side]);
-        if (child != nullptr && child->gap_max > region->gap_max)
-            region->gap_max = child->gap_max;
+        const struct region *child = (const struct region *)node->child[side];
+        if (child != nullptr && child->gap_max > gap_max)
+            gap_max = child->gap_max;
     }
+    bool changed = region->gap_max != gap_max;
+    region->gap_max = gap_max;
+    return changed;
 }
+static_assert(offsetof(struct region, node) == 0);
 
 void region_tree_init(struct space *space)
 {
     rbtree_init(&space->regions, update_gap_max);
 }
 
-static bool before(const struct rbtree_node *a, const struct rbtree_node *b)
+static uint64_t gap_of(const struct region *region, const struct region *previous)
 {
-    return ((const struct region *)a)->start < ((const struct region *)b)->start;
+    return region->start - (previous == nullptr ? USER_ADDRESS_MIN : previous->end);
 }
-static_assert(offsetof(struct region, node) == 0);
 
 static void set_gap(struct space *space, struct region *region, const struct region *previous)
 {
-    region->gap = region->start - (previous == nullptr ? USER_ADDRESS_MIN : previous->end);
+    region->gap = gap_of(region, previous);
     rbtree_changed(&space->regions, &region->node);
 }
 
@@ -92,9 +95,18 @@ static bool is_uncached(const struct region *region)
 
 static void region_link(struct space *space, struct region *region)
 {
-    rbtree_insert(&space->regions, &region->node, before);
-    set_gap(space, region, region_previous(region));
-    struct region *next = region_next(region);
+    struct region *next = region_find_from(space, region->start);
+    struct region *previous =
+        next == nullptr ? region_of(rbtree_last(&space->regions)) : region_previous(next);
+    ASSERT(previous == nullptr || previous->end <= region->start);
+    ASSERT(next == nullptr || region->end <= next->start);
+    region->gap = gap_of(region, previous);
+    // Of two neighbours one has no child on the side of the other.
+    if (next != nullptr && next->node.child[0] == nullptr)
+        rbtree_link(&space->regions, &region->node, &next->node, 0);
+    else
+        rbtree_link(&space->regions, &region->node,
+                    previous == nullptr ? nullptr : &previous->node, 1);
     if (next != nullptr)
         set_gap(space, next, region);
     space->region_count++;
@@ -132,20 +144,43 @@ void region_insert(struct space *space, struct region *region)
         list_push_back(memory_object_mappings(region->object), &region->object_link);
     }
     region_link(space, region);
-    const struct region *previous = region_previous(region);
-    const struct region *next = region_next(region);
-    ASSERT(previous == nullptr || previous->end <= region->start);
-    ASSERT(next == nullptr || region->end <= next->start);
 }
 
-void region_remove(struct space *space, struct region *region)
+// Frees a region that isn't in the tree any more.
+static void dispose(struct space *space, struct region *region)
 {
-    region_unlink(space, region);
     if (region->kind == REGION_OBJECT) {
         list_remove(&region->object_link);
         object_put(memory_object_as_object(region->object));
     }
     region_destroy(space, region);
+}
+
+void region_remove(struct space *space, struct region *region)
+{
+    region_unlink(space, region);
+    dispose(space, region);
+}
+
+// Takes leaf after leaf, so that the tree needn't be kept in balance.
+void region_remove_all(struct space *space)
+{
+    struct rbtree_node *node = space->regions.root;
+    while (node != nullptr) {
+        struct rbtree_node *child = node->child[0] != nullptr ? node->child[0] : node->child[1];
+        if (child != nullptr) {
+            node = child;
+            continue;
+        }
+        struct rbtree_node *parent = node->parent;
+        if (parent != nullptr)
+            parent->child[parent->child[1] == node] = nullptr;
+        dispose(space, region_of(node));
+        node = parent;
+    }
+    region_tree_init(space);
+    space->region_count = 0;
+    space->uncached_count = 0;
 }
 
 // ---- Splitting and joining ----------------------------------------------------------

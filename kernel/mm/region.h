@@ -56,6 +56,9 @@ void region_insert(struct space *space, struct region *region);
 // Takes a region out, frees it and puts its object.  Its pages have been unmapped.
 void region_remove(struct space *space, struct region *region);
 
+// The same for all regions.
+void region_remove_all(struct space *space);
+
 // Splits the regions at the ends of a range, so that each region lies in it or outside.
 // STATUS_OVERLOADED without memory; then nothing has changed.
 [[nodiscard]] enum status region_isolate(struct space *space, uint64_t start, uint64_t end);

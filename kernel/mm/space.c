@@ -83,11 +83,6 @@ enum status space_init(struct space *space, struct budget *budget, uint64_t plac
     return STATUS_OK;
 }
 
-static struct region *first_region(const struct space *space)
-{
-    return region_find_from(space, 0);
-}
-
 static void uncommit(struct space *space, uint64_t size_bytes)
 {
     ASSERT(size_bytes <= space->committed_bytes);
@@ -118,9 +113,10 @@ static void region_discard(struct space *space, struct region *region)
 
 void space_fini(struct space *space)
 {
-    struct region *region;
-    while ((region = first_region(space)) != nullptr)
-        region_discard(space, region);
+    for (const struct region *region = region_find_from(space, 0); region != nullptr;
+         region = region_next(region))
+        region_empty(space, region);
+    region_remove_all(space);
     arch_space_fini(&space->arch, space);
     ASSERT(space->region_count == 0 && space->committed_bytes == 0);
     ASSERT(space->resident_bytes == 0 && space->table_bytes == 0);
@@ -238,7 +234,8 @@ enum status space_reserve(struct space *space, uint64_t length_bytes, uint64_t a
     region->end = start + length_bytes;
     region->kind = REGION_RESERVED;
     region_insert(space, region);
-    region_merge(space, start, start + length_bytes);
+    if (address != 0) // else it touches nothing
+        region_merge(space, start, start + length_bytes);
     *out_address = start;
     return STATUS_OK;
 }
@@ -404,7 +401,8 @@ enum status space_allocate(struct space *space, uint64_t length_bytes, uint64_t 
                               protection != PROTECTION_NONE && at < region->end;
          at += PAGE_BYTES)
         page_map(space, region, at, charged_frame());
-    region_merge(space, start, start + length_bytes);
+    if (address != 0)
+        region_merge(space, start, start + length_bytes);
     *out_address = start;
     return STATUS_OK;
 }
@@ -504,7 +502,8 @@ static enum status map(struct space *space, struct memory_object *object, uint64
     region_insert(space, region);
     if (length_bytes <= EAGER_BYTES && protection != PROTECTION_NONE)
         page_map_present(space, region, region->start, region->end);
-    region_merge(space, start, start + length_bytes);
+    if (address != 0)
+        region_merge(space, start, start + length_bytes);
     *out_address = start;
     return STATUS_OK;
 }
@@ -533,16 +532,23 @@ enum status space_unmap(struct space *space, uint64_t address, uint64_t length_b
     if (status != STATUS_OK)
         return status;
     uint64_t end = address + length_bytes;
-    for (const struct region *region = region_find_from(space, address);
-         region != nullptr && region->start < end; region = region_next(region))
+    struct region *first = region_find_from(space, address);
+    bool cuts = false; // whether a region lies in the range in part
+    for (const struct region *region = first; region != nullptr && region->start < end;
+         region = region_next(region)) {
         if (region->kind == REGION_KERNEL)
             return failed(out_reason, reason_kernel);
+        cuts |= region->start < address || region->end > end;
+    }
 
-    status = region_isolate(space, address, end);
-    if (status != STATUS_OK)
-        return status;
+    if (cuts) {
+        status = region_isolate(space, address, end);
+        if (status != STATUS_OK)
+            return status;
+        first = region_find_from(space, address);
+    }
 
-    struct region *region = region_find_from(space, address);
+    struct region *region = first;
     while (region != nullptr && region->start < end) {
         struct region *next = region_next(region);
         region_discard(space, region);

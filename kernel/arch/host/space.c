@@ -141,9 +141,8 @@ paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
 {
     check_range(address, PAGE_BYTES);
     uint64_t *entry = entry_of(space, address);
-    if (entry == nullptr || *entry == 0)
+    if (entry == nullptr || *entry == 0 || (*entry & ENTRY_LARGE))
         return 0;
-    ASSERT(!(*entry & ENTRY_LARGE));
     paddr_t frame = *entry & ENTRY_FRAME_MASK;
     *entry = 0;
     return frame;

@@ -64,10 +64,8 @@ static uint64_t *find_entry(const struct arch_space *space, uint64_t address)
     uint64_t *table = table_pointer(space->root);
     for (unsigned level = LEVELS; level > 1; level--) {
         uint64_t *entry = &table[index_at(address, level)];
-        if (!(*entry & PTE_PRESENT))
-            return nullptr;
-        if (*entry & PTE_LARGE)
-            return entry;
+        if ((*entry & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT)
+            return *entry & PTE_PRESENT ? entry : nullptr;
         table = table_pointer(*entry & PTE_ADDRESS);
     }
     return &table[index_at(address, 1)];
@@ -202,9 +200,8 @@ paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
 {
     ASSERT(is_user_page(address));
     uint64_t *entry = find_entry(space, address);
-    if (entry == nullptr || !(*entry & PTE_PRESENT))
+    if (entry == nullptr || (*entry & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT)
         return 0;
-    ASSERT(!(*entry & PTE_LARGE));
     paddr_t frame = *entry & PTE_ADDRESS;
     *entry = 0;
     return frame;

@@ -8,8 +8,8 @@
 //
 // A tree may be *augmented*: each element then caches a value over its subtree (the
 // largest gap, the earliest deadline), and `update` recomputes that of one element from
-// its own value and its children's.  The tree calls it bottom-up wherever a subtree
-// changed.
+// its own value and its children's, and says whether that is another than before.  The tree
+// calls it bottom-up wherever a subtree changed, until nothing changes.
 //
 // Source: Guibas and Sedgewick 1978; Cormen, Leiserson, Rivest, Stein, chapter 13.
 // Tested in lib/rbtree_test.c against a model, with the invariants checked each step.
@@ -27,11 +27,11 @@ struct rbtree {
     struct rbtree_node *root;
     struct rbtree_node *first; // the leftmost node, so that a minimum costs nothing
     // Recomputes a node's cached value; nullptr when the tree isn't augmented.
-    void (*update)(struct rbtree_node *node);
+    bool (*update)(struct rbtree_node *node);
 };
 
 // An empty tree.
-static inline void rbtree_init(struct rbtree *tree, void (*update)(struct rbtree_node *node))
+static inline void rbtree_init(struct rbtree *tree, bool (*update)(struct rbtree_node *node))
 {
     *tree = (struct rbtree){.update = update};
 }
@@ -53,7 +53,7 @@ void rbtree_link(struct rbtree *tree, struct rbtree_node *node, struct rbtree_no
 // Takes a node out.
 void rbtree_remove(struct rbtree *tree, struct rbtree_node *node);
 
-// The value of a node has changed (not its order): updates it and all above it.
+// The value of a node has changed (not its order): updates it and what depends on it.
 void rbtree_changed(struct rbtree *tree, struct rbtree_node *node);
 
 // The ends, and the neighbours of a node; nullptr where there is none.
