@@ -60,6 +60,7 @@ static const struct {
     {"negative_test", "console timer entropy spawner boot ports devices interrupts dma forker"},
     {"notification_test", "spawner boot"},
     {"process_test", "spawner boot timer"},
+    {"quota_test", "spawner boot timer console"},
     {"ring_test", "spawner boot"},
     {"stdio_test", "spawner boot"},
     {"timer_test", "spawner boot timer"},
