@@ -28,16 +28,28 @@ static bool pages_commit(void *address, size_t bytes)
            STATUS_OK;
 }
 
+// VirtualMemory changes a range of this length in one call, whatever is mapped there.
+constexpr size_t CHANGE_BYTES_MAX = (size_t)256 << 20;
+
+static size_t change_bytes(size_t bytes)
+{
+    return bytes < CHANGE_BYTES_MAX ? bytes : CHANGE_BYTES_MAX;
+}
+
 static void pages_decommit(void *address, size_t bytes)
 {
-    if (virtual_memory_decommit(memory, (uint64_t)address, bytes) != STATUS_OK)
-        capos_panic("heap: %p can't be decommitted", address);
+    for (size_t done = 0; done < bytes; done += change_bytes(bytes - done))
+        if (virtual_memory_decommit(memory, (uint64_t)address + done,
+                                    change_bytes(bytes - done)) != STATUS_OK)
+            capos_panic("heap: %p can't be decommitted", address);
 }
 
 static void pages_unmap(void *address, size_t bytes)
 {
-    if (virtual_memory_unmap(memory, (uint64_t)address, bytes) != STATUS_OK)
-        capos_panic("heap: %p can't be unmapped", address);
+    for (size_t done = 0; done < bytes; done += change_bytes(bytes - done))
+        if (virtual_memory_unmap(memory, (uint64_t)address + done,
+                                 change_bytes(bytes - done)) != STATUS_OK)
+            capos_panic("heap: %p can't be unmapped", address);
 }
 
 static void pages_corrupt(const char *what, const void *address)

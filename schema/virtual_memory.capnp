@@ -26,6 +26,9 @@ interface VirtualMemory @0xec78ac506026d695 $A.home(kernel) {
   # touching one can't fail.  *Lazily* committed ones are charged when they are
   # touched; if the budget is exhausted then, the access is a fault,
   # `outOfMemory`, and a buffer of a call that lies there is `badAddress`.
+  # One call changes at most 65,536 pages or regions: of a longer range in which
+  # more is mapped it is `invalidArgument`, and the caller does it in parts; a
+  # range of 256 MiB never has more.  What isn't mapped doesn't count.
   # Addresses and lengths are multiples of 4096.  The first 64 KiB and all
   # above 0x7fff_ffff_f000 can't be mapped.
 

@@ -72,10 +72,9 @@ static enum status clone_region(struct space *to, struct space *from,
     if (region == nullptr)
         return STATUS_OVERLOADED;
     bool touched_later = region->lazy || to->is_snapshot || region->kind == REGION_RESERVED;
-    enum status status = touched_later
-                             ? STATUS_OK
-                             : arch_space_prepare(&to->arch, to, region->start,
-                                                  region->end - region->start);
+    enum status status = touched_later ? STATUS_OK
+                                       : arch_space_prepare(&to->arch, to, region->start,
+                                                            region->end - region->start);
     if (status != STATUS_OK || region->kind != REGION_ANONYMOUS)
         return status;
     return original->kind == REGION_OBJECT ? page_share_object(original, to, region)

@@ -50,9 +50,9 @@ static void fixture_fini(struct fixture *fixture)
 
 static void commit(struct space *space, uint64_t address, uint64_t length_bytes)
 {
-    CHECK_EQ(space_allocate(space, length_bytes, address, PROTECTION_READ_WRITE, &address,
-                            &reason),
-             STATUS_OK);
+    CHECK_EQ(
+        space_allocate(space, length_bytes, address, PROTECTION_READ_WRITE, &address, &reason),
+        STATUS_OK);
 }
 
 static void commit_lazily(struct space *space, uint64_t address, uint64_t length_bytes)
@@ -358,12 +358,12 @@ static void a_copy_has_neither_devices_nor_the_kernels_pages(void)
     struct space copy;
     paddr_t ring = frame_get_zeroed(0);
     uint64_t ring_address = 0, device_address = 0, shared_address = 0;
-    struct memory_object *device = memory_object_create_physical(
-        f.root, 0xfee00000, PAGE_BYTES, true, false, PAGE_UNCACHED);
+    struct memory_object *device = memory_object_create_physical(f.root, 0xfee00000, PAGE_BYTES,
+                                                                 true, false, PAGE_UNCACHED);
     struct memory_object *shared = memory_object_create(f.root, PAGE_BYTES);
-    CHECK_EQ(space_map_kernel_frames(&f.space, ring, PAGE_BYTES, PAGE_READ_WRITE,
-                                     &ring_address),
-             STATUS_OK);
+    CHECK_EQ(
+        space_map_kernel_frames(&f.space, ring, PAGE_BYTES, PAGE_READ_WRITE, &ring_address),
+        STATUS_OK);
     CHECK_EQ(space_map(&f.space, device, 0, PAGE_BYTES, 0, PROTECTION_READ_WRITE,
                        &device_address, &reason),
              STATUS_OK);
@@ -493,8 +493,8 @@ static void a_snapshot_of_what_is_never_written_copies_from_there(void)
     // As a file of the boot package: frames that the allocator doesn't manage.
     paddr_t outside = frame_get_zeroed(1);
     *(uint8_t *)arch_frame_pointer(outside + PAGE_BYTES) = 77;
-    struct memory_object *file = memory_object_create_physical(
-        f.root, outside, 2 * PAGE_BYTES, false, true, PAGE_CACHED);
+    struct memory_object *file = memory_object_create_physical(f.root, outside, 2 * PAGE_BYTES,
+                                                               false, true, PAGE_CACHED);
     struct memory_object *snapshot =
         memory_object_create_snapshot(f.root, file, &status, &reason);
     CHECK_EQ(space_map(&f.space, snapshot, 0, 2 * PAGE_BYTES, BASE, PROTECTION_READ_WRITE,
@@ -581,8 +581,7 @@ static void lazy_pages_are_charged_when_touched_and_then_a_touch_can_fail(void)
     CHECK_EQ(small->used_bytes, 6 * PAGE_BYTES); // three tables more, and the page
     uint64_t address = BASE + ((uint64_t)1 << 39);
     unsigned touched = 1, kind = FAULT_KIND_NONE;
-    while (space_fault(&space, address + touched * PAGE_BYTES, true, false, &kind) ==
-           STATUS_OK)
+    while (space_fault(&space, address + touched * PAGE_BYTES, true, false, &kind) == STATUS_OK)
         touched++;
     CHECK_EQ(touched, 7);
     CHECK_EQ(kind, FAULT_KIND_OUT_OF_MEMORY);
@@ -728,9 +727,9 @@ static void chosen_addresses_of_long_ranges_fit_large_pages(void)
     struct fixture f;
     fixture_init(&f);
     uint64_t address = 0;
-    CHECK_EQ(space_allocate(&f.space, LARGE_PAGE_BYTES, 0, PROTECTION_READ_WRITE, &address,
-                            &reason),
-             STATUS_OK);
+    CHECK_EQ(
+        space_allocate(&f.space, LARGE_PAGE_BYTES, 0, PROTECTION_READ_WRITE, &address, &reason),
+        STATUS_OK);
     CHECK_EQ(address % LARGE_PAGE_BYTES, 0);
     CHECK_EQ(space_reserve(&f.space, 5 * LARGE_PAGE_BYTES, 0, 0, &address, &reason), STATUS_OK);
     CHECK_EQ(address % LARGE_PAGE_BYTES, 0);
@@ -779,6 +778,46 @@ static void what_isnt_mapped_costs_no_time(void)
     fixture_fini(&f);
 }
 
+static void what_would_take_too_long_is_refused_and_done_in_parts(void)
+{
+    struct fixture f;
+    fixture_init(&f);
+    // One object, mapped over and over, where no large page fits.
+    constexpr uint64_t pages = 1024, copies = SPACE_WORK_MAX / pages + 1;
+    constexpr uint64_t length = pages * PAGE_BYTES, all = copies * length;
+    struct memory_object *object = memory_object_create(f.root, length);
+    uint64_t address = 0;
+    unsigned kind = 0;
+    for (uint64_t copy = 0; copy < copies; copy++) {
+        uint64_t start = BASE + PAGE_BYTES + copy * length;
+        CHECK_EQ(space_map(&f.space, object, 0, length, start, PROTECTION_READ_WRITE, &address,
+                           &reason),
+                 STATUS_OK);
+        for (uint64_t at = start; at < start + length; at += 16 * PAGE_BYTES)
+            CHECK_EQ(space_fault(&f.space, at, false, false, &kind), STATUS_OK);
+    }
+    object_put(memory_object_as_object(object));
+    CHECK_EQ(f.space.resident_bytes, all);
+    uint64_t start = BASE + PAGE_BYTES;
+    CHECK_EQ(space_unmap(&f.space, start, all, &reason), STATUS_INVALID_ARGUMENT);
+    CHECK_EQ(space_protect(&f.space, start, all, PROTECTION_READ, &reason),
+             STATUS_INVALID_ARGUMENT);
+    CHECK_EQ(f.space.resident_bytes, all);
+    CHECK_EQ(f.space.region_count, copies);
+    CHECK_EQ(space_protect(&f.space, start, all - length, PROTECTION_READ, &reason), STATUS_OK);
+    CHECK_EQ(space_unmap(&f.space, start, length, &reason), STATUS_OK);
+    // What isn't mapped doesn't count.
+    CHECK_EQ(
+        space_unmap(&f.space, USER_ADDRESS_MIN, USER_ADDRESS_END - USER_ADDRESS_MIN, &reason),
+        STATUS_INVALID_ARGUMENT); // the regions do
+    CHECK_EQ(space_unmap(&f.space, start + length, length, &reason), STATUS_OK);
+    CHECK_EQ(
+        space_unmap(&f.space, USER_ADDRESS_MIN, USER_ADDRESS_END - USER_ADDRESS_MIN, &reason),
+        STATUS_OK);
+    CHECK_EQ(f.space.region_count, 0);
+    fixture_fini(&f);
+}
+
 int main(void)
 {
     RUN(copies_hold_what_the_model_says_under_random_operations);
@@ -800,5 +839,6 @@ int main(void)
     RUN(chosen_addresses_of_long_ranges_fit_large_pages);
     RUN(without_a_run_a_touch_maps_a_page);
     RUN(what_isnt_mapped_costs_no_time);
+    RUN(what_would_take_too_long_is_refused_and_done_in_parts);
     return test_report();
 }

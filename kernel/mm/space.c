@@ -39,6 +39,9 @@ static const char reason_no_range[] =
 static const char reason_not_reserved[] = "address: the range isn't within one reservation";
 static const char reason_not_mapped[] =
     "address: a part of the range isn't committed or mapped, or holds the kernel's pages";
+static const char reason_work[] =
+    "lengthBytes: more than 65536 pages or regions are mapped there; do it in parts";
+static_assert(SPACE_WORK_MAX == 65536);
 static const char reason_kernel[] =
     "address: the range holds pages of the kernel (ring, CapSet), which stay";
 
@@ -155,6 +158,26 @@ static enum status check_range(uint64_t address, uint64_t length_bytes, const ch
         address >= USER_ADDRESS_END || length_bytes > USER_ADDRESS_END - address)
         return invalid(out_reason, reason_address);
     return STATUS_OK;
+}
+
+// Whether a range may be changed in one go.
+static enum status check_work(const struct space *space, uint64_t start, uint64_t end,
+                              const char **out_reason)
+{
+    constexpr uint64_t large_page_work = 32;
+    if (end - start <= SPACE_WORK_MAX * PAGE_BYTES)
+        return STATUS_OK;
+    uint64_t work = 0;
+    for (const struct region *region = region_find_from(space, start);
+         region != nullptr && region->start < end && work <= SPACE_WORK_MAX;
+         region = region_next(region))
+        work++;
+    struct arch_mapping mapping;
+    for (uint64_t at = start;
+         work <= SPACE_WORK_MAX && arch_space_next(&space->arch, at, end, &mapping);
+         at = mapping.address + mapping.size_bytes)
+        work += mapping.size_bytes > PAGE_BYTES ? large_page_work : 1;
+    return work <= SPACE_WORK_MAX ? STATUS_OK : invalid(out_reason, reason_work);
 }
 
 static bool protection_known(enum protection protection)
@@ -295,6 +318,9 @@ static enum status check_commit(const struct space *space, uint64_t address,
         return status;
     if (!protection_known(protection))
         return invalid(out_reason, reason_protection);
+    status = check_work(space, address, address + length_bytes, out_reason);
+    if (status != STATUS_OK)
+        return status;
     if (!within_reservation(space, address, address + length_bytes, out_charge_bytes))
         return failed(out_reason, reason_not_reserved);
     return STATUS_OK;
@@ -415,6 +441,9 @@ enum status space_decommit(struct space *space, uint64_t address, uint64_t lengt
         return status;
     uint64_t end = address + length_bytes;
     uint64_t uncommitted_bytes;
+    status = check_work(space, address, end, out_reason);
+    if (status != STATUS_OK)
+        return status;
     if (!within_reservation(space, address, end, &uncommitted_bytes))
         return failed(out_reason, reason_not_reserved);
 
@@ -460,6 +489,9 @@ enum status space_protect(struct space *space, uint64_t address, uint64_t length
     if (!protection_known(protection))
         return invalid(out_reason, reason_protection);
     uint64_t end = address + length_bytes;
+    status = check_work(space, address, end, out_reason);
+    if (status != STATUS_OK)
+        return status;
     status = check_protectable(space, address, end, protection, out_reason);
     if (status != STATUS_OK)
         return status;
@@ -532,6 +564,9 @@ enum status space_unmap(struct space *space, uint64_t address, uint64_t length_b
     if (status != STATUS_OK)
         return status;
     uint64_t end = address + length_bytes;
+    status = check_work(space, address, end, out_reason);
+    if (status != STATUS_OK)
+        return status;
     struct region *first = region_find_from(space, address);
     bool cuts = false; // whether a region lies in the range in part
     for (const struct region *region = first; region != nullptr && region->start < end;

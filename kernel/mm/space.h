@@ -48,6 +48,11 @@ struct space {
 // Unmaps everything and uncharges it.
 void space_fini(struct space *space);
 
+// What one of the operations below may change, in pages, regions and, 32 each, large pages:
+// the kernel is alone as long as it runs, so what would take longer is refused and done in
+// parts.  A range of so many pages never has more.
+constexpr uint64_t SPACE_WORK_MAX = 65536;
+
 // The operations of VirtualMemory; arguments are checked here, `out_reason` gets a
 // static text that names the argument and its range when the status is
 // STATUS_INVALID_ARGUMENT or STATUS_FAILED.  All take effect whole or not at all;
