@@ -14,6 +14,8 @@
 //  5. Endpoints: every unfinished call has the slot that says so; lists hold what they should.
 //  6. CPUs: whoever runs, pays or goes next there is a living thread, in the right state.
 //  7. Budgets: none has used more than its limit, and what none has used is free frames.
+//  8. Spaces: what is mapped is counted, and no frame that has another reference can be
+//     written to.
 //
 // Used by tests/fuzz/fuzz_sqe.c after each step.
 #include <kernel/arch/host/invariants.h>
@@ -149,6 +151,22 @@ static void check_table(const struct cap_table *table, uint32_t moved)
     HOLDS(in_transit == moved, "what is in transit is on its way");
 }
 
+static void check_space(const struct space *space)
+{
+    struct arch_mapping mapping;
+    uint64_t resident_bytes = 0;
+    for (uint64_t at = 0; arch_space_next(&space->arch, at, USER_ADDRESS_END, &mapping);
+         at = mapping.address + mapping.size_bytes) {
+        resident_bytes += mapping.size_bytes;
+        for (uint64_t i = 0; i < mapping.size_bytes && mapping.access == PAGE_READ_WRITE;
+             i += PAGE_BYTES)
+            HOLDS(frame_lookup(mapping.frame + i) == nullptr ||
+                      !frame_is_shared(mapping.frame + i),
+                  "a frame that is shared isn't writable");
+    }
+    HOLDS(resident_bytes == space->resident_bytes, "what is mapped is counted");
+}
+
 static void check_process(struct process *process)
 {
     uint32_t moved = 0;
@@ -160,6 +178,9 @@ static void check_process(struct process *process)
         moved += check_thread(thread);
     }
     check_table(&process->caps, moved);
+    // Now and then, for it takes long; where a start failed, a ring's place stays taken.
+    if (process->state == PROCESS_ALIVE && round % 8 == 0)
+        check_space(&process->space);
     (void)find(&process->budget->object);
 }
 

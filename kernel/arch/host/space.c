@@ -185,7 +185,10 @@ bool arch_space_next(const struct arch_space *space, uint64_t address, uint64_t 
                                                  .access = access_of(*entry)};
             return true;
         }
-        address = (address / span + 1) * span;
+        uint64_t passed = 1; // entries of this table that are empty
+        while (passed < TABLE_ENTRIES - index_at(address, level) && entry[passed] == 0)
+            passed++;
+        address = (address / span + passed) * span;
     }
     return false;
 }
