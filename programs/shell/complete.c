@@ -23,7 +23,8 @@ static bool is(struct span span, const char *text)
 
 static bool begins_with(const char *text, struct span prefix)
 {
-    return strncmp(text, prefix.text, prefix.bytes) == 0;
+    // A line may contain a NUL, at which strncmp would stop.
+    return prefix.bytes <= strlen(text) && memcmp(text, prefix.text, prefix.bytes) == 0;
 }
 
 // ---- Candidates --------------------------------------------------------------------

@@ -124,6 +124,13 @@ static void names_and_commands_begin_a_line(void)
     CHECK(offers_nothing("xyzzy"));
 }
 
+static void a_nul_is_part_of_no_name(void)
+{
+    static const char line[] = "help timer\0x";
+    complete_line(&shell, line, sizeof line - 1, sizeof line - 1, &completion);
+    CHECK_EQ(completion.count, 0);
+}
+
 static void methods_and_fields_follow_a_point(void)
 {
     CHECK(offers("timer.", 6, "sleep", "now"));
@@ -204,6 +211,7 @@ int main(void)
     CHECK(shell_run(&shell, "release mine", 12));
     CHECK(shell_run(&shell, "let mine = 5", 12));
     RUN(names_and_commands_begin_a_line);
+    RUN(a_nul_is_part_of_no_name);
     RUN(methods_and_fields_follow_a_point);
     RUN(arguments_have_names_and_values);
     RUN(programs_have_names_and_grants);
