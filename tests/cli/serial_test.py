@@ -92,6 +92,12 @@ def the_shell_is_there():
         person.wait_for('capos>')
         person.type('tiemr.now\r')
         person.wait_seen('did you mean timer?')
+        person.wait_for('capos>')
+        person.type('run spin\r')
+        person.wait_for('capos> run spin', '')
+        person.type('\x03')
+        person.wait_seen('spin was killed')
+        person.wait_for('capos>')
 
 
 main([a_line_is_edited_and_obeyed, control_c_ends_the_program_in_the_foreground_only,

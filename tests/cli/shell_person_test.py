@@ -9,7 +9,7 @@ WIDE = 200  # so that no message is wrapped
 
 
 def shell(**options):
-    return Person('shell', timeout=90, **options)
+    return Person('shell', **options)
 
 
 def at_prompt(person):

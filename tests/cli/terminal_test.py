@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from case import CAPOS, ROOT, capos, expect, machines_of, main, temporary_folder
+from case import CAPOS, HANG_SECONDS, ROOT, capos, expect, machines_of, main, temporary_folder
 from keyboard import Person
 
 UP, LEFT, HOME = '\x1b[A', '\x1b[D', '\x1b[H'
@@ -326,7 +326,7 @@ def a_writer_hears_that_nobody_reads():
         with subprocess.Popen([CAPOS, 'run', '--tty', path], stdin=subprocess.DEVNULL,
                               stdout=writer, stderr=subprocess.PIPE, cwd=ROOT) as run:
             os.close(writer)
-            said = run.communicate(timeout=60)[1].decode()
+            said = run.communicate(timeout=HANG_SECONDS)[1].decode()
         assert 'disconnected: nobody reads that any more' in said, said
 
 
