@@ -8,6 +8,7 @@
 #include <gen/wire/memory_budget.h>
 #include <gen/wire/memory_object.h>
 #include <gen/wire/virtual_memory.h>
+#include <kernel/mm/frame.h>
 #include <kernel/object/objects.h>
 
 static struct actor *one, *two;
@@ -221,6 +222,42 @@ CORE_TEST(a_file_of_the_boot_package_is_read_only_and_padded_with_zeros)
     CHECK(map(one, one_memory, file, 0, 8192, PROTECTION_READ_EXECUTE, &status) != 0);
 }
 
+// Maps the file in a new process, touches it, and returns the frames that this took.
+static uint64_t frames_of_an_instance(paddr_t out_frames[2])
+{
+    struct actor *actor = actor_create("instance");
+    capos_cap_id memory = actor_give(actor, harness_root("memory"));
+    struct actor_call call = call_of(actor_give(actor, harness_root("boot")),
+                                     INTERFACE_BOOT_PACKAGE, BOOT_PACKAGE_METHOD_OPEN);
+    WITH(&call, boot_package_open_params, .name = {"sample", 6});
+    struct capos_cqe cqe = actor_call(actor, &call);
+    capos_cap_id file = actor_result_cap(actor, 0, &cqe, 0);
+    uint64_t before = frame_free_count();
+    enum status status;
+    uint64_t address =
+        map(actor, memory, file, 0, 2 * PAGE_BYTES, PROTECTION_READ_EXECUTE, &status);
+    for (unsigned page = 0; page < 2; page++) {
+        enum page_access access;
+        CHECK(actor_touch(actor, address + page * PAGE_BYTES, false));
+        out_frames[page] = arch_space_lookup(&actor->process->space.arch,
+                                             address + page * PAGE_BYTES, &access);
+    }
+    return before - frame_free_count();
+}
+
+CORE_TEST(instances_of_a_program_share_the_frames_of_its_text)
+{
+    paddr_t first[2], frames[2];
+    constexpr uint64_t tables_and_region = 5;
+    CHECK(frames_of_an_instance(first) <= tables_and_region);
+    CHECK(frame_lookup(first[0]) == nullptr); // the boot package's own: they cost nobody any
+    for (unsigned i = 1; i < 8; i++) {
+        CHECK(frames_of_an_instance(frames) <= tables_and_region);
+        CHECK_EQ(frames[0], first[0]);
+        CHECK_EQ(frames[1], first[1]);
+    }
+}
+
 CORE_TEST(memory_of_a_split_budget_returns_with_its_last_user)
 {
     make_pair();
@@ -275,6 +312,7 @@ int main(void)
     RUN(a_page_of_an_object_gets_no_right_that_the_object_lacks);
     RUN(a_process_cannot_unmap_its_ring_or_its_capset);
     RUN(a_file_of_the_boot_package_is_read_only_and_padded_with_zeros);
+    RUN(instances_of_a_program_share_the_frames_of_its_text);
     RUN(memory_of_a_split_budget_returns_with_its_last_user);
     RUN(device_memory_never_contains_ram);
     return test_report();
