@@ -62,7 +62,8 @@ def is_canary(path):
 
 
 def fuzz_job(path, seconds, seed=1, corpus=None):
-    """`corpus` is a folder that goes on from run to run."""
+    """`corpus` is a folder that goes on from run to run.  Without one the same inputs come
+    in each run: what the code compares, addresses among it, doesn't lead to new ones."""
     name = os.path.basename(path)
     limit = CANARY_SECONDS if is_canary(path) else seconds
     command = [path, f'-max_total_time={limit}', f'-seed={seed}', '-close_fd_mask=1',
@@ -70,6 +71,8 @@ def fuzz_job(path, seconds, seed=1, corpus=None):
     if corpus is not None:
         os.makedirs(corpus, exist_ok=True)
         command += ['-max_len=4096', corpus]
+    elif not is_canary(path):
+        command.append('-use_cmp=0')
     return Job(f'fuzz/{name}', command, timeout=limit + HANG_SECONDS, must_fail=is_canary(path))
 
 
