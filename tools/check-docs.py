@@ -7,8 +7,8 @@
 1. Every relative link in a Markdown file leads to a file, and #anchors to a heading; so it
    is in the generated reference, which has a page for each interface of the schema and a
    heading for each method.
-2. Every `make X` names a target, every `capos X` a command, every `--option` of a
-   `capos run` is one of its options; in code blocks too.
+2. Every `make X` names a target, every `capos X` a command, every `--option` behind it is one
+   of its options; in code blocks too.
 3. Every path of the tree in backticks is there, and `path:name` occurs in that file: so
    pages name tests.  Decisions are left out, which tell of a moment.
 4. docs/capos.md has every option that `capos COMMAND --help` has, and no other.
@@ -119,6 +119,7 @@ def blank(text):
 def check_commands(root, page, text):
     targets = make_targets(root)
     commands, options = capos_words(root)
+    described = {name: options_of(section) for name, section in command_sections(root).items()}
     for position, words in commands_of(text):
         where = f'{page}:{line_of(text, position)}:'
         if words[:1] == ['make']:
@@ -128,9 +129,11 @@ def check_commands(root, page, text):
         if words[:1] in (['capos'], ['./capos']) and len(words) > 1:
             if re.fullmatch(r'[a-z]+', words[1]) and words[1] not in commands:
                 yield f'{where} `capos {words[1]}` is no command'
-            if words[1] == 'run':
-                yield from (f'{where} `capos run` has no {word}' for word in words[2:]
-                            if word.startswith('--') and word.split('=')[0] not in options)
+            known = options if words[1] == 'run' else described.get(words[1])
+            if known is not None and words[1] != 'cc':      # which takes clang's
+                yield from (f'{where} `capos {words[1]}` has no {word}' for word in words[2:]
+                            if re.match(r'--[a-z]', word) and
+                            re.split(r'[=\[]', word)[0] not in known | {'--help'})
 
 
 # ---- Paths and tests ----------------------------------------------------------------
@@ -163,13 +166,24 @@ def check_paths(root, page, text):
 COMMANDS_PAGE = 'docs/capos.md'
 
 
+def command_sections(root):
+    """The text of docs/capos.md about each command."""
+    if not os.path.exists(os.path.join(root, COMMANDS_PAGE)):
+        return {}
+    return dict(re.findall(r'^## capos (\w+)\n(.*?)(?=^## |\Z)', read(root, COMMANDS_PAGE),
+                           re.M | re.S))
+
+
+def options_of(section):
+    return set(re.findall(r'^\| `(--[\w-]+)', section, re.M))
+
+
 def check_options(root, compiler):
     """Compares the tables of docs/capos.md, a section per command, with --help."""
     page = os.path.join(root, COMMANDS_PAGE)
     if not (os.path.exists(page) and os.path.exists(compiler)):
         return
-    sections = dict(re.findall(r'^## capos (\w+)\n(.*?)(?=^## |\Z)', read(root, COMMANDS_PAGE),
-                               re.M | re.S))
+    sections = command_sections(root)
     for command in sorted(command_names(root)):
         if command not in sections:
             yield f'{COMMANDS_PAGE}: there is no section "capos {command}"'
@@ -177,7 +191,7 @@ def check_options(root, compiler):
         done = subprocess.run([compiler, command, '--help'], capture_output=True, text=True,
                               check=False)
         offered = set(re.findall(r'^  (?:-\w, )?(--[\w-]+)', done.stdout, re.M)) - {'--help'}
-        described = set(re.findall(r'^\| `(--[\w-]+)', sections[command], re.M))
+        described = options_of(sections[command])
         yield from (f'{COMMANDS_PAGE}: capos {command} has {option}, which is not described'
                     for option in sorted(offered - described))
         yield from (f'{COMMANDS_PAGE}: capos {command} has no {option}'
