@@ -4,6 +4,7 @@ using A = import "annotations.capnp";
 using import "memory_object.capnp".MemoryObject;
 using import "endpoint.capnp".Endpoint;
 using import "notification.capnp".Notification;
+using import "revoker.capnp".Revoker;
 
 interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
   # An amount of physical memory, and the right to turn it into objects.
@@ -39,6 +40,12 @@ interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
 
   peak @7 () -> PeakResults;
   # The most that was in use at once.
+
+  createRevocable @8 CreateRevocableParams -> CreateRevocableResults;
+  # Makes a capability that does what another one does until it is revoked: for
+  # lending.  Calls on it go to the same object and are a little slower.  What
+  # the kernel takes as an argument, as in `VirtualMemory.map`, can't be a
+  # revocable one (`wrongInterface`): what is built from it couldn't be taken back.
 
   struct InfoResults {
     limitBytes @0 :UInt64 $A.unit("bytes");
@@ -99,6 +106,17 @@ interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
   struct WatchResults {
     watch @0 :BudgetWatch;
     # The watch, charged to the budget.
+  }
+  struct CreateRevocableParams {
+    target @0 :Capability;
+    # What to lend: a capability that may be copied, and is not lent through
+    # more than 7 others already; otherwise `invalidArgument`.
+  }
+  struct CreateRevocableResults {
+    capability @0 :Capability;
+    # What to hand on, with the interface of the target.
+    revoker @1 :Revoker;
+    # What to keep.
   }
 }
 

@@ -6,7 +6,7 @@ using M = import "/schema/manifest.capnp";
 using Default = import "/system/default.capnp";
 
 const manifest :M.SystemManifest = (
-  services = Default.services,
+  services = [Default.hostlink],
   programGrants = [
     (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
     (name = "timer", source = (kernel = "timer")),
@@ -14,6 +14,7 @@ const manifest :M.SystemManifest = (
     (name = "console", source = (kernel = "console")),
     (name = "spawner", source = (kernel = "spawner")),
     (name = "boot", source = (kernel = "boot")),
+    (name = "inspector", source = (kernel = "inspector")),
     (name = "ports", source = (kernel = "ports")),
     (name = "devices", source = (kernel = "devices")),
     (name = "interrupts", source = (kernel = "interrupts")),

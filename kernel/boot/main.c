@@ -46,6 +46,7 @@ static void grant_roots(struct process *init, struct budget *budget,
     grant(init, "entropy", entropy_source_object());
     grant(init, "spawner", process_spawner_object());
     grant(init, "interrupts", interrupt_controller_object());
+    grant(init, "inspector", system_inspector_object());
     grant_own(init, "memory", virtual_memory_create());
     grant(init, "budget", &budget->object);
     struct object *files = boot_package_create(budget, info);

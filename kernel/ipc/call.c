@@ -16,6 +16,7 @@
 #include <kernel/ipc/submit.h>
 #include <kernel/object/object.h>
 #include <kernel/object/objects.h>
+#include <kernel/object/revocable.h>
 #include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/thread.h>
@@ -32,7 +33,10 @@ enum status invocation_check_capability(struct invocation *invocation, uint32_t 
 {
     if (index >= invocation->transfer_count)
         return STATUS_BAD_TRANSFER;
-    if (interface_id != 0 && invocation->transfers[index].interface_id != interface_id)
+    const struct invocation_transfer *transfer = &invocation->transfers[index];
+    // A forwarder has the interface of its target, but isn't one.
+    if (interface_id != 0 &&
+        (transfer->interface_id != interface_id || transfer->object->type == &revocable_type))
         return STATUS_WRONG_INTERFACE;
     return STATUS_OK;
 }
@@ -239,6 +243,8 @@ enum status call_kernel_object(struct thread *thread, const struct capos_sqe *sq
                                struct object *object)
 {
     const struct interface_dispatch *dispatch = object->type->dispatch;
+    if (sqe->method >= dispatch->method_count && object->type == &revocable_type)
+        return revocable_call(thread, sqe, object);
     if (sqe->method >= dispatch->method_count)
         return submit_fail(thread, sqe, STATUS_UNIMPLEMENTED, reason_no_method);
     const struct method_dispatch *method = &dispatch->methods[sqe->method];

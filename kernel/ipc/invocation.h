@@ -49,7 +49,8 @@ struct invocation {
 };
 
 // Checks that capability `index` came with the call and has an interface (0: any).
-// WIRE_CAP_NULL or a bad index: STATUS_BAD_TRANSFER; else STATUS_WRONG_INTERFACE.
+// WIRE_CAP_NULL or a bad index: STATUS_BAD_TRANSFER; else STATUS_WRONG_INTERFACE, also for a
+// revocable capability where an interface is asked for.
 [[nodiscard]] enum status invocation_check_capability(struct invocation *invocation,
                                                       uint32_t index, uint64_t interface_id);
 

@@ -36,6 +36,7 @@
 #include <kernel/ipc/submit.h>
 #include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
+#include <kernel/object/revocable.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/thread.h>
 
@@ -473,9 +474,11 @@ static void minted_destroy(struct object *object)
 
 uint64_t object_interface_id(const struct object *object)
 {
-    return object->type == &minted_type
-               ? container_of(object, const struct minted, object)->interface_id
-               : object->type->dispatch->interface_id;
+    if (object->type == &minted_type)
+        return container_of(object, const struct minted, object)->interface_id;
+    if (object->type == &revocable_type)
+        return revocable_interface_id(object);
+    return object->type->dispatch->interface_id;
 }
 
 struct object *endpoint_create(struct budget *budget, uint32_t queue_max)

@@ -12,6 +12,7 @@
 #include <kernel/mm/memory_object.h>
 #include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
+#include <kernel/object/revocable.h>
 
 static_assert(offsetof(struct budget, object) == 0);
 
@@ -183,5 +184,30 @@ enum status budget_watch_info(struct object *self, struct invocation *,
         .threshold_bytes = watch->threshold_bytes,
         .reached = watch->fired,
     };
+    return STATUS_OK;
+}
+
+// ---- Lending ----------------------------------------------------------------------------
+
+enum status
+memory_budget_create_revocable(struct object *self, struct invocation *invocation,
+                               const struct memory_budget_create_revocable_params *params,
+                               struct memory_budget_create_revocable_results *out_results)
+{
+    const struct invocation_transfer *target = &invocation->transfers[params->target];
+    struct object *forwarder, *revoker;
+    // A forwarder can be copied: what it forwards to must be too, or lending would widen it.
+    if (target->mode != CAPOS_HOLD_COPY)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "target: a capability that may be copied");
+    if (revocable_depth(target->object) == REVOCABLE_DEPTH_MAX)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "target: it is lent through 8 others already");
+    static_assert(REVOCABLE_DEPTH_MAX == 8);
+    if (!revocable_create(budget_of(self), target->object, target->interface_id, &forwarder,
+                          &revoker))
+        return exhausted(invocation);
+    out_results->capability = invocation_add_capability(invocation, forwarder);
+    out_results->revoker = invocation_add_capability(invocation, revoker);
     return STATUS_OK;
 }

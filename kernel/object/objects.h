@@ -24,6 +24,7 @@ void notification_post(struct object *notification, uint64_t bits);
 [[nodiscard]] struct object *entropy_source_object(void);
 [[nodiscard]] struct object *process_spawner_object(void);
 [[nodiscard]] struct object *interrupt_controller_object(void);
+[[nodiscard]] struct object *system_inspector_object(void);
 
 // The interface that calls on an object name.
 [[nodiscard]] uint64_t object_interface_id(const struct object *object);

@@ -17,6 +17,7 @@
 #include <gen/wire/memory_object.h>
 #include <gen/wire/notification.h>
 #include <gen/wire/process.h>
+#include <gen/wire/system_inspector.h>
 #include <gen/wire/timer.h>
 #include <gen/wire/virtual_memory.h>
 #include <kernel/arch/host/invariants.h>
@@ -237,8 +238,35 @@ static enum status use_what_is_there(void)
     CHECK_EQ(CALL(ports, INTERFACE_IO_PORTS, IO_PORTS_METHOD_WRITE, io_ports_write_params,
                   .port = 0x60, .width_bytes = 1, .value = 7),
              STATUS_OK);
+    capos_cap_id inspector = actor_give(actor, harness_root("inspector"));
+    CHECK_EQ(CALL(inspector, INTERFACE_SYSTEM_INSPECTOR, SYSTEM_INSPECTOR_METHOD_PROCESS,
+                  system_inspector_process_params, .after = 0),
+             STATUS_OK);
+    CHECK_EQ(CALL(inspector, INTERFACE_SYSTEM_INSPECTOR, SYSTEM_INSPECTOR_METHOD_CAPABILITY,
+                  system_inspector_capability_params, .process_id = actor->process->id),
+             STATUS_OK);
     return CALL(moved, INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_SIGNAL,
                 notification_signal_params, .bits = 1);
+}
+
+static enum status lend_use_and_take_back(void)
+{
+    struct capos_transfer transfer = {.cap = notified};
+    struct capos_cqe cqe;
+    struct actor_call call =
+        call_of(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_REVOCABLE);
+    WITH(&call, memory_budget_create_revocable_params, .target = 0);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    capos_cap_id lent = actor_result_cap(actor, 1, &cqe, 0);
+    capos_cap_id revoker = actor_result_cap(actor, 1, &cqe, 1);
+    CHECK_EQ(CALL(lent, INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_SIGNAL,
+                  notification_signal_params, .bits = 1),
+             STATUS_OK);
+    return call_method(revoker, INTERFACE_REVOKER, REVOKER_METHOD_REVOKE);
 }
 
 static enum status sleep_until(void)
@@ -678,6 +706,7 @@ EXHAUST(build_and_start_a_process)
 EXHAUST(build_a_child_that_is_recorded)
 EXHAUST(ask_what_is_known)
 EXHAUST(use_what_is_there)
+EXHAUST(lend_use_and_take_back)
 EXHAUST(sleep_until)
 EXHAUST(mint_revoke_and_disconnect)
 EXHAUST(wait_for_a_process_and_kill_it)
@@ -730,6 +759,7 @@ int main(void)
     RUN(build_a_child_that_is_recorded_without_memory);
     RUN(ask_what_is_known_without_memory);
     RUN(use_what_is_there_without_memory);
+    RUN(lend_use_and_take_back_without_memory);
     RUN(sleep_until_without_memory);
     RUN(mint_revoke_and_disconnect_without_memory);
     RUN(wait_for_a_process_and_kill_it_without_memory);

@@ -794,8 +794,9 @@ static void make_world(void)
         give(actors[i], "memory");
         give(actors[i], "spawner");
     }
-    static const char *const roots[] = {"console", "entropy", "interrupts", "boot",
-                                        "devices", "dma",     "ports",      "forker"};
+    static const char *const roots[] = {"console", "entropy", "interrupts",
+                                        "boot",    "devices", "dma",
+                                        "ports",   "forker",  "inspector"};
     for (unsigned i = 0; i < sizeof roots / sizeof roots[0]; i++)
         give(actors[i % ACTORS], roots[i]);
     struct object *endpoint = endpoint_create(actors[0]->budget, 3);

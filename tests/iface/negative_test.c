@@ -374,6 +374,15 @@ static capos_cap_id live_watch(void)
     return watch.id;
 }
 
+static capos_cap_id live_revoker(void)
+{
+    capos_cap_id lent;
+    revoker_cap revoker = {};
+    CHECK_OK(memory_budget_create_revocable(test_budget(), take_object, &lent, &revoker));
+    capos_release(lent);
+    return revoker.id;
+}
+
 static capos_cap_id live_endpoint(void)
 {
     return endpoint.id;
@@ -403,6 +412,8 @@ static const struct source {
     {INTERFACE_PROCESS_SPAWNER, "spawner", nullptr},
     {INTERFACE_PROCESS_BUILDER, nullptr, live_builder},
     {INTERFACE_PROCESS_HANDLE, nullptr, live_process},
+    {INTERFACE_REVOKER, nullptr, live_revoker},
+    {INTERFACE_SYSTEM_INSPECTOR, "inspector", nullptr},
     {INTERFACE_TIMER, "timer", nullptr},
     {INTERFACE_VIRTUAL_MEMORY, "memory", nullptr},
 };

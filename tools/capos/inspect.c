@@ -47,6 +47,7 @@ static const struct root roots[] = {
     {"dma", INTERFACE_DMA_POOL},
     {"entropy", INTERFACE_ENTROPY_SOURCE},
     {"forker", INTERFACE_FORKER},
+    {"inspector", INTERFACE_SYSTEM_INSPECTOR},
     {"interrupts", INTERFACE_INTERRUPT_CONTROLLER},
     {"memory", INTERFACE_VIRTUAL_MEMORY},
     {"ports", INTERFACE_IO_PORTS},

@@ -5,9 +5,9 @@
 // operations, Endpoints, budgets.  What is counted there is compared with the counts that the
 // core keeps:
 //
-//  1. Holds: an object's hold_count is the number of table slots, capabilities in transit and
-//     unfinished calls that hold it, and its reference_count is no less.  So no capability is
-//     lost, doubled, or half moved.
+//  1. Holds: an object's hold_count is the number of table slots, capabilities in transit,
+//     unfinished calls and forwarders that hold it, and its reference_count is no less.  So
+//     no capability is lost, doubled, or half moved.
 //  2. Tables: live, free and retired slots are all slots; the free list has no live one.
 //  3. Transit: slots marked as in transit are those that some pending operation moves.
 //  4. Rings: the operations of a thread are those that hold one of its completion entries.
@@ -24,6 +24,7 @@
 #include <kernel/debug/panic.h>
 #include <kernel/ipc/endpoint_state.h>
 #include <kernel/mm/frame.h>
+#include <kernel/object/revocable.h>
 #include <kernel/sched/cpu.h>
 
 // What a fuzzer learns from is the core, not its checker.
@@ -288,9 +289,20 @@ static uint64_t check_budget(const struct budget *budget)
     return (budget->limit_bytes - budget->used_bytes) / PAGE_BYTES;
 }
 
+// What forwarders hold, and what they hold in turn.
+static void count_forwarded(void)
+{
+    for (uint32_t i = 0; i < found_count; i++) { // grows
+        const struct object *object = found[found_order[i]].object;
+        if (object->type == &revocable_type && revocable_held(object) != nullptr)
+            count_hold(revocable_held(object));
+    }
+}
+
 static void check_found(void)
 {
     uint64_t promised = 0;
+    count_forwarded();
     for (uint32_t i = 0; i < found_count; i++) { // grows: parents of budgets, endpoints
         const struct found *entry = &found[found_order[i]];
         struct object *object = (struct object *)(uintptr_t)entry->object;
