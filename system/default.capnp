@@ -19,7 +19,34 @@ const hostlink :M.Service = (
   budgetBytes = 4194304,
 );
 
-const services :List(M.Service) = [.hostlink];
+# Who holds its export may start these programs and no others, up to 1 MiB each: for programs
+# that need no `spawner` and no `boot`.
+const launcherArguments :List(Text) = [
+  "programs=args,echo,exitcode,fault,flood,sleep,spin,welcome",
+  "grants=stdio,timer",
+  "budget=1048576",
+];
+const launcherExports :List(M.Export) = [
+  (name = "launcher", interfaceId = 0xde41c7a2935f6b08, word = 1),  # RestrictedLauncher
+];
+const launcherBudgetBytes :UInt64 = 2097152;
+
+const launcher :M.Service = (
+  name = "launcher",
+  binary = "launcher",
+  arguments = .launcherArguments,
+  grants = [
+    (name = "console", source = (kernel = "console")),  # for its last words
+    (name = "spawner", source = (kernel = "spawner")),
+    (name = "boot", source = (kernel = "boot")),
+    (name = "timer", source = (kernel = "timer")),  # to hand on
+    (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
+  ],
+  exports = .launcherExports,
+  budgetBytes = .launcherBudgetBytes,
+);
+
+const services :List(M.Service) = [.hostlink, .launcher];
 
 const programGrants :List(M.Grant) = [
   (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
@@ -32,6 +59,8 @@ const grantable :List(M.Grant) = [
   (name = "spawner", source = (kernel = "spawner")),
   (name = "boot", source = (kernel = "boot")),
   (name = "forker", source = (kernel = "forker")),
+  (name = "inspector", source = (kernel = "inspector")),
+  (name = "launcher", source = (service = (service = "launcher", export = "launcher"))),
 ];
 
 const manifest :M.SystemManifest = (

@@ -38,5 +38,6 @@ const manifest :M.SystemManifest = (
     (name = "console", source = (kernel = "console")),
     (name = "spawner", source = (kernel = "spawner")),
     (name = "boot", source = (kernel = "boot")),
+    (name = "inspector", source = (kernel = "inspector")),
   ],
 );

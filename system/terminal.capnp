@@ -19,7 +19,19 @@ const manifest :M.SystemManifest = (
         (name = "stdio", interfaceId = 0xa75df329f22bac7f, word = 1),  # StdIO
         (name = "terminal", interfaceId = 0xaac1e45f0025b706, word = 2),  # TerminalSession
       ],
-      budgetBytes = 4194304 ),
+      budgetBytes = 2097152 ),
+    ( name = "launcher",
+      binary = "launcher",
+      arguments = Default.launcherArguments,
+      grants = [
+        (name = "console", source = (kernel = "console")),  # for its last words
+        (name = "spawner", source = (kernel = "spawner")),
+        (name = "boot", source = (kernel = "boot")),
+        (name = "timer", source = (kernel = "timer")),  # to hand on
+        (name = "stdio", source = (service = (service = "terminal", export = "stdio"))),
+      ],
+      exports = Default.launcherExports,
+      budgetBytes = Default.launcherBudgetBytes ),
   ],
   programGrants = [
     (name = "stdio", source = (service = (service = "terminal", export = "stdio"))),

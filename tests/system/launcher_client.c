@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a holder of a RestrictedLauncher can and can't do, a line for each call; the program of
 // system/test-launcher.capnp, read by tests/cli/launcher_service_test.py.
+#include <capos/launch.h>
 #include <capos/panic.h>
 
 #include <gen/capos/launcher.h>
@@ -120,6 +121,44 @@ static void narrow_many(restricted_launcher_cap launcher)
     printf("narrowed %u times\n", made);
 }
 
+static void launch_with_the_helper(restricted_launcher_cap launcher)
+{
+    static char long_text[600];
+    static const char *const grants[] = {"stdio", "timer"};
+    static const char *const arguments[] = {"one", "", "two\tand", ""};
+    static const char *const newline[] = {"one\ntwo"};
+    const char *const too_long[] = {memset(long_text, 'x', sizeof long_text - 1), long_text};
+    struct capos_launch_request request = {.program = "args",
+                                           .arguments = arguments,
+                                           .grants = grants,
+                                           .argument_count = 4,
+                                           .grant_count = 2};
+    process_handle_cap process;
+    const char *problem;
+    fflush(stdout);
+    enum status status = capos_launch(launcher, &request, &process, &problem);
+    if (status != STATUS_OK || process_handle_wait(process, nullptr, nullptr, nullptr, nullptr,
+                                                   nullptr, nullptr) != STATUS_OK)
+        capos_panic("launcher_client: the helper: %s", status_name(status));
+    process_handle_cap_release(&process);
+    request = (struct capos_launch_request){
+        .program = "args", .arguments = newline, .argument_count = 1};
+    if (capos_launch(launcher, &request, &process, &problem) == STATUS_INVALID_ARGUMENT)
+        printf("newline: %s\n", problem);
+    request.arguments = too_long;
+    request.argument_count = 2;
+    if (capos_launch(launcher, &request, &process, &problem) == STATUS_INVALID_ARGUMENT)
+        printf("too long: %s\n", problem);
+    request =
+        (struct capos_launch_request){.program = "args", .grants = too_long, .grant_count = 1};
+    if (capos_launch(launcher, &request, &process, &problem) == STATUS_INVALID_ARGUMENT)
+        printf("grants too long: %s\n", problem);
+    request = (struct capos_launch_request){.program = "spin"};
+    if (capos_launch(launcher, &request, &process, &problem) == STATUS_INVALID_ARGUMENT &&
+        problem == nullptr)
+        printf("refused: %s\n", capos_last_exception()->reason);
+}
+
 int main(void)
 {
     restricted_launcher_cap launcher;
@@ -128,6 +167,7 @@ int main(void)
     info("first", launcher);
     launch_what_is_allowed(launcher);
     launch_what_is_not(launcher);
+    launch_with_the_helper(launcher);
     narrow_and_try_to_widen(launcher);
     narrow_many(launcher);
     return 0;
