@@ -16,10 +16,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "launching.h"
 #include "pipe.h"
 #include "problem.h"
 #include "session.h"
 #include "start.h"
+#include "tracing.h"
 
 // That run at once: the shell's ring has room for a wait for each, besides the pipes.
 constexpr uint32_t PROGRAMS_MAX = 12;
@@ -33,7 +35,8 @@ struct job_program {
     struct process_handle_wait_results end;
     stdio_cap outer; // its StdIO, but for pipes
     uint32_t terminal_program;
-    bool has_session; // of its own: it minds the keys itself
+    bool has_session;        // of its own: it minds the keys itself
+    struct tracing *tracing; // nullptr: it isn't traced
 };
 
 struct job {
@@ -95,6 +98,7 @@ static void job_free(struct job *job)
         pipe_destroy(job->ends, job->program_count);
     for (uint32_t i = 0; i < job->program_count; i++) {
         process_handle_cap_release(&job->programs[i].handle);
+        tracing_end(job->programs[i].tracing);
         if (session_is_open())
             stdio_cap_release(&job->programs[i].outer);
     }
@@ -134,6 +138,9 @@ static void program_ended(struct capos_call *call, void *context)
                                    &end->fault_address, &end->instruction_pointer,
                                    &end->stack_pointer) != STATUS_OK)
         end->kind = END_KIND_KILLED; // the wait itself failed: its handle is ours, so never
+    if (program->tracing != nullptr)
+        tracing_finish(program->tracing, end);
+    program->tracing = nullptr;
     program->ended = true;
     job->running--;
     programs_running--;
@@ -214,24 +221,60 @@ static bool open_pipes(struct job *job, const struct shell_pipeline *pipeline,
                        PIPE_ENDS_MAX);
 }
 
-static bool start_one(struct job *job, uint32_t index, const struct shell_pipeline *pipeline,
-                      struct value_problem *problem)
+static bool launch(struct job_program *program, const struct job *job,
+                   const struct shell_program *line, const struct syntax *syntax,
+                   struct value_problem *problem)
+{
+    if (tracing_is_wanted(program->name))
+        return problem_set(problem, "only who builds a program traces it: that needs a "
+                                    "ProcessSpawner: --grant spawner");
+    if (job->has_pipes)
+        return problem_set(problem, "a launcher gives no pipes: they need a ProcessSpawner: "
+                                    "--grant spawner");
+    return launching_start(line, syntax, program->name, &program->handle, problem);
+}
+
+// Starts a program with what the shell makes for it alone.
+static bool spawn(struct job *job, uint32_t index, const struct shell_pipeline *pipeline,
+                  struct value_problem *problem)
 {
     struct job_program *program = &job->programs[index];
     struct start_stand_ins stand_ins = {.stdio = program->outer};
-    program->has_session = session_is_open() && start_has_terminal(&pipeline->programs[index]);
+    struct capos_spawn_trace trace;
+    program->has_session =
+        session_is_open() && start_has_terminal(&pipeline->programs[index]);
     if (program->has_session &&
         terminal_session_open_session(session_terminal(), &stand_ins.terminal) != STATUS_OK)
         return problem_set(problem, "%s gets no session: %s", program->name,
                            capos_last_exception()->reason);
     if (job->has_pipes)
         stand_ins.stdio = pipe_end_take(job->ends[index]);
-    bool ok = start_program(program->name, &pipeline->programs[index], pipeline->syntax,
-                            &stand_ins, &program->handle, problem);
+    bool is_traced = tracing_is_wanted(program->name);
+    if (is_traced)
+        program->tracing = tracing_begin(number_of(job), &trace, problem);
+    bool ok = (!is_traced || program->tracing != nullptr) &&
+              start_program(program->name, &pipeline->programs[index], pipeline->syntax,
+                            &stand_ins, is_traced ? &trace : nullptr, &program->handle, problem);
     // They are the program's alone.
     if (job->has_pipes)
         stdio_cap_release(&stand_ins.stdio);
     terminal_session_cap_release(&stand_ins.terminal);
+    if (ok && is_traced)
+        tracing_follow(program->tracing);
+    if (!ok) {
+        tracing_end(program->tracing);
+        program->tracing = nullptr;
+    }
+    return ok;
+}
+
+static bool start_one(struct job *job, uint32_t index, const struct shell_pipeline *pipeline,
+                      struct value_problem *problem)
+{
+    struct job_program *program = &job->programs[index];
+    bool ok = launching_is_the_only_way()
+                  ? launch(program, job, &pipeline->programs[index], pipeline->syntax, problem)
+                  : spawn(job, index, pipeline, problem);
     if (!ok)
         return false;
     if (process_handle_wait_begin(&program->wait, program->handle) != STATUS_OK)

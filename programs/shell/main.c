@@ -12,6 +12,9 @@
 //     start.c      starting a program
 //     pipe.c       pipes between programs
 //     jobs.c       what was started, and the commands on it
+//     launching.c  starting programs with a launcher and no spawner
+//     tracing.c    what they call, as lines
+//     system.c     who holds what, and taking back
 //     main.c       the world of the evaluator, the list of commands
 //
 //     shell              reads lines: of a person from the TerminalSession, else of its StdIO
@@ -35,6 +38,8 @@
 #include "problem.h"
 #include "session.h"
 #include "start.h"
+#include "system.h"
+#include "tracing.h"
 
 // ---- The world ---------------------------------------------------------------------
 
@@ -167,6 +172,10 @@ int main(int argc, char **argv)
     shell_init(&shell, &world.descriptor, &shell_world);
     for (uint32_t i = 0; i < jobs_command_count; i++)
         shell_add_command(&shell, &jobs_commands[i]);
+    for (uint32_t i = 0; i < system_command_count; i++)
+        shell_add_command(&shell, &system_commands[i]);
+    shell_add_command(&shell, &tracing_command);
+    tracing_init(&world.descriptor);
     if (argc > 2 && strcmp(argv[1], "-c") == 0)
         lines_of_arguments(&shell, argc - 2, argv + 2);
     else if (argc > 1)

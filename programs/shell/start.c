@@ -30,6 +30,7 @@ struct start {
     memory_budget_cap budget;
     boot_package_cap boot;
     struct start_stand_ins stand_ins;
+    const struct capos_spawn_trace *trace;
     const char *name;
     char names[GRANTS_MAX][SHELL_NAME_BYTES_MAX + 1];
     struct capos_spawn_grant grants[GRANTS_MAX];
@@ -204,6 +205,7 @@ static bool spawn(struct start *start, process_handle_cap *out_handle,
         .arguments = start->arguments,
         .grant_count = start->grant_count,
         .argument_count = start->argument_count,
+        .trace = start->trace,
     };
     fflush(stdout); // what the shell said comes before what the program says
     enum status status = capos_spawn(&start->spawner, &start->image, &request, &process);
@@ -234,13 +236,15 @@ static bool run(struct start *start, const struct shell_program *program,
 
 bool start_program(const char *name, const struct shell_program *program,
                    const struct syntax *syntax, const struct start_stand_ins *stand_ins,
-                   process_handle_cap *out_handle, struct value_problem *problem)
+                   const struct capos_spawn_trace *trace, process_handle_cap *out_handle,
+                   struct value_problem *problem)
 {
     struct start *start = calloc(1, sizeof *start);
     if (start == nullptr)
         return problem_set(problem, "there is no memory to start a program");
     start->name = name;
     start->stand_ins = *stand_ins;
+    start->trace = trace;
     bool ok = run(start, program, syntax, out_handle, problem);
     free(start);
     return ok;
