@@ -2,9 +2,20 @@
 """Commands of gdb for the capOS kernel: `help capos` lists them.
 
 They read the kernel's own structures through its debug information, so they need no
-knowledge of layouts, only of names; a stopped machine is all that they need.
+knowledge of layouts, only of names; a stopped machine is all that they need.  Messages are
+put into words by messages.py.
 """
+import os
+import struct
+import sys
+
 import gdb
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import messages                      # noqa: E402
+
+PARAMS_IN_RING = 1
 
 
 def pointer_to(type_name):
@@ -40,6 +51,62 @@ def threads(process):
 
 def enum_name(value, prefix):
     return str(value).removeprefix(prefix).lower()
+
+
+def memory(address, count):
+    return bytes(gdb.selected_inferior().read_memory(address, count))
+
+
+def submission_text(entry, ring_base):
+    """A submission in words; its message too, if that lies in the ring."""
+    opcode, cap = int(entry["opcode"]), int(entry["cap"])
+    if messages.opcode_name(opcode) != "call":
+        return f"{messages.opcode_name(opcode)} cap {cap:#x}"
+    data = None
+    if int(entry["flags"]) & PARAMS_IN_RING:
+        data = memory(ring_base + int(entry["params"]), int(entry["params_bytes"]))
+    return f"{messages.call_text(int(entry['interface_id']), int(entry['method']), data)} " \
+           f"on cap {cap:#x}"
+
+
+def operation_text(op):
+    """An operation under way: a call or a RECV."""
+    kind = op["object"]["type"]
+    if int(kind) == int(gdb.parse_and_eval("&endpoint_type")):
+        return "recv"
+    if int(kind["dispatch"]) != 0:
+        return f"a method of {kind['dispatch']['name'].string()}"
+    minted = gdb.Value(int(op["object"]) - offset_of("struct minted", "object")).cast(
+        pointer_to("struct minted"))
+    data = None
+    if op["params"]["in_ring"]:
+        base = int(op["thread"]["ring"]["base"])
+        data = memory(base + int(op["params"]["address"]), int(op["params"]["size_bytes"]))
+    text = messages.call_text(int(minted["interface_id"]), int(op["method"]), data)
+    return f"{text} {'delivered' if op['delivered'] else 'queued'}"
+
+
+def regions(node):
+    """The regions below a node of a space's tree, by address."""
+    if int(node) == 0:
+        return
+    yield from regions(node["child"][0])
+    yield gdb.Value(int(node) - offset_of("struct region", "node")).cast(
+        pointer_to("struct region"))
+    yield from regions(node["child"][1])
+
+
+def first_executable(path):
+    """The page of an ELF file's first executable segment, as the file has it."""
+    with open(path, "rb") as file:
+        elf = file.read(4096)
+    offset, = struct.unpack_from("<Q", elf, 32)
+    size, count = struct.unpack_from("<HH", elf, 54)
+    for at in range(offset, offset + size * count, size):
+        kind, flags = struct.unpack_from("<II", elf, at)
+        if kind == 1 and flags & 1:
+            return struct.unpack_from("<Q", elf, at + 16)[0] & ~0xfff
+    raise gdb.GdbError(f"{path} has no executable segment")
 
 
 def process_by_id(argument):
@@ -82,7 +149,8 @@ class Processes(gdb.Command):
 
 
 class Ring(gdb.Command):
-    """capos ring PROCESS: the indices and live entries of a process's rings."""
+    """capos ring PROCESS: the rings of a process: indices, entries that are there, the submission
+    that the kernel took last, and the operations under way, with their messages in words."""
 
     def __init__(self):
         super().__init__("capos ring", gdb.COMMAND_DATA)
@@ -90,6 +158,8 @@ class Ring(gdb.Command):
     def invoke(self, argument, from_tty):
         for thread in threads(process_by_id(argument)):
             self.show(thread["ring"])
+            for op in list_elements(thread["operations"], "struct op", "thread_link"):
+                print(f"  under way: {operation_text(op)}, user_data {int(op['user_data']):#x}")
 
     def show(self, ring):
         base = int(ring["base"])
@@ -102,9 +172,9 @@ class Ring(gdb.Command):
         cq = gdb.Value(base + 0x800).cast(pointer_to("struct capos_cqe"))
         for i in range(min(sq_tail - sq_head & 0xffffffff, 64)):
             entry = sq[(sq_head + i) % 64]
-            print(f"  sqe opcode {int(entry['opcode'])} cap {int(entry['cap']):#x} "
-                  f"interface {int(entry['interface_id']):#x} method {int(entry['method'])} "
-                  f"user_data {int(entry['user_data']):#x}")
+            print(f"  sqe {submission_text(entry, base)}, user_data {int(entry['user_data']):#x}")
+        if sq_head != 0:
+            print(f"  taken last: {submission_text(sq[(sq_head - 1) % 64], base)}")
         for i in range(min(cq_tail - cq_head & 0xffffffff, 64)):
             entry = cq[(cq_head + i) % 64]
             print(f"  cqe result {int(entry['result'])} flags {int(entry['flags'])} "
@@ -131,10 +201,9 @@ class Caps(gdb.Command):
 
     def show(self, index, slot):
         cap = int(slot["generation"]) << 32 | index
-        dispatch = slot["object"]["type"]["dispatch"]
-        name = dispatch["name"].string() if int(dispatch) else "(minted)"
-        print(f"  {cap:#x} {name} interface {int(slot['interface_id']):#x} "
-              f"object {int(slot['object']):#x} mode {int(slot['mode'])}")
+        served = "" if int(slot["object"]["type"]["dispatch"]) else ", served by a process"
+        print(f"  {cap:#x} {messages.interface_name(int(slot['interface_id']))} "
+              f"object {int(slot['object']):#x} mode {int(slot['mode'])}{served}")
 
 
 class Trace(gdb.Command):
@@ -155,16 +224,28 @@ class Trace(gdb.Command):
 
 
 class UserSymbols(gdb.Command):
-    """capos symbols FILE BIAS: adds a program's symbols, at what its image was moved by."""
+    """capos symbols PROCESS [FILE]: adds the symbols of a process's program, where it runs.
+    FILE is build/user/bin/NAME unless it is given."""
 
     def __init__(self):
         super().__init__("capos symbols", gdb.COMMAND_FILES)
 
     def invoke(self, argument, from_tty):
         words = gdb.string_to_argv(argument)
-        if len(words) != 2:
-            raise gdb.GdbError("capos symbols FILE BIAS")
-        gdb.execute(f"add-symbol-file {words[0]} -o {words[1]}")
+        if len(words) not in (1, 2):
+            raise gdb.GdbError("capos symbols PROCESS [FILE]")
+        process = process_by_id(words[0])
+        path = words[1] if len(words) == 2 else f"build/user/bin/{process['name'].string()}"
+        if not os.path.exists(path):
+            raise gdb.GdbError(f"there is no {path}; name the program's file")
+        execute = [region for region in regions(process["space"]["regions"]["root"])
+                   if enum_name(region["kind"], "REGION_") == "object"
+                   and int(region["protection"]) == int(gdb.parse_and_eval(
+                       "PROTECTION_READ_EXECUTE"))]
+        if not execute:
+            raise gdb.GdbError("the process has no program in its memory yet")
+        bias = int(execute[0]["start"]) - first_executable(path)
+        gdb.execute(f"add-symbol-file {path} -o {bias:#x}")
 
 
 for command in (Capos, Processes, Ring, Caps, Trace, UserSymbols):
