@@ -23,7 +23,8 @@ text { font: 13px system-ui, sans-serif; fill: #1d2433 }
 .line { fill: none; stroke-width: 1.4; opacity: .8 }
 .optional { stroke-dasharray: 5 4 }
 '''
-COLORS = ('#3b6fb6', '#b0563b', '#3f8a5b', '#8a4f9e', '#a57d1f', '#2f8d96', '#b04a78', '#5b6478')
+COLORS = ('#3b6fb6', '#b0563b', '#3f8a5b', '#8a4f9e', '#a57d1f', '#2f8d96', '#b04a78', '#5b6478',
+          '#6b7f1f', '#c2578f', '#2a4f8f', '#7a3b2a')
 
 
 @dataclass
