@@ -11,7 +11,8 @@ interface Endpoint @0xf576fa9aa3bee4f7 $A.home(kernel) {
   # and no holder can change it.  When the last hold of a minted object is
   # released, the server receives a release notice with the word.  When the
   # last hold of the Endpoint itself is released, every pending call on its
-  # objects completes with `disconnected`.
+  # objects completes with `disconnected`; so do, when a process ends, the calls
+  # that it received and didn't answer, whoever else holds the Endpoint.
 
   mint @0 MintParams -> MintResults;
   # Makes an object that answers to an interface through this endpoint.
@@ -25,6 +26,13 @@ interface Endpoint @0xf576fa9aa3bee4f7 $A.home(kernel) {
   # Ends every call that was received and not answered with `disconnected`; those
   # that wait in the queue stay there.  For who keeps an endpoint when its server
   # ended: what the server had received, nobody else can answer.
+
+  watch @3 WatchParams -> WatchResults $A.pending;
+  # Completes when a call that was received ends, for a server that keeps it for
+  # long: when it is answered, or when nobody waits for the answer any more,
+  # because the caller cancelled it or ended, the object was revoked, or the
+  # endpoint is gone.  A call that has ended already, or never was, completes at
+  # once.  A call has one watcher at a time; a second is `failed`.
 
   struct MintParams {
     interfaceId @0 :UInt64;
@@ -43,4 +51,12 @@ interface Endpoint @0xf576fa9aa3bee4f7 $A.home(kernel) {
   }
   struct RevokeResults {}
   struct DisconnectResults {}
+  struct WatchParams {
+    callId @0 :UInt64;
+    # From the header of the received call.
+  }
+  struct WatchResults {
+    answered @0 :Bool;
+    # It was answered while it was watched.  Otherwise an answer would be in vain.
+  }
 }

@@ -15,13 +15,13 @@ static enum status transfer_resolve_one(struct invocation_transfer *entry,
                                         struct process *sender,
                                         const struct capos_transfer *descriptor)
 {
-    if (descriptor->how > CAPOS_TRANSFER_MOVE || descriptor->receiver_mode > CAPOS_HOLD_NONE ||
+    if (descriptor->how > CAPOS_TRANSFER_GIVE || descriptor->receiver_mode > CAPOS_HOLD_NONE ||
         descriptor->reserved != 0)
         return STATUS_BAD_TRANSFER;
     struct cap_slot *slot = cap_table_lookup(&sender->caps, descriptor->cap);
     if (slot == nullptr)
         return STATUS_BAD_CAPABILITY;
-    bool moved = descriptor->how == CAPOS_TRANSFER_MOVE;
+    bool moved = descriptor->how != CAPOS_TRANSFER_COPY;
     if (slot->mode == CAPOS_HOLD_NONE || (slot->mode == CAPOS_HOLD_MOVE && !moved))
         return STATUS_BAD_TRANSFER;
     uint8_t mode = (uint8_t)descriptor->receiver_mode;
@@ -31,6 +31,7 @@ static enum status transfer_resolve_one(struct invocation_transfer *entry,
         .sender_id = descriptor->cap,
         .mode = mode > slot->mode ? mode : slot->mode, // narrowed, never widened
         .moved = moved,
+        .given = descriptor->how == CAPOS_TRANSFER_GIVE,
     };
     if (moved)
         slot->in_transit = true;
@@ -48,6 +49,18 @@ static bool transfer_moves(const struct transfer_set *set, capos_cap_id id)
     return false;
 }
 
+static void transfer_undo(struct transfer_set *set)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct invocation_transfer *entry = &set->entries[i];
+        if (entry->moved)
+            cap_table_slot(&set->sender->caps, (uint32_t)entry->sender_id)->in_transit = false;
+        else
+            object_unhold(entry->object);
+    }
+    set->count = 0;
+}
+
 enum status transfer_resolve(struct transfer_set *set, struct process *sender,
                              const struct capos_transfer *descriptors, uint32_t count)
 {
@@ -59,7 +72,7 @@ enum status transfer_resolve(struct transfer_set *set, struct process *sender,
         if (status != STATUS_OK) {
             if (transfer_moves(set, descriptors[i].cap))
                 status = STATUS_BAD_TRANSFER; // it names what the message itself takes away
-            transfer_drop(set);
+            transfer_undo(set);
             return status;
         }
         set->count++;
@@ -106,12 +119,12 @@ void transfer_drop(struct transfer_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
         const struct invocation_transfer *entry = &set->entries[i];
-        if (entry->moved)
-            cap_table_slot(&set->sender->caps, (uint32_t)entry->sender_id)->in_transit = false;
-        else
-            object_unhold(entry->object);
+        if (!entry->given)
+            continue;
+        object_unhold(transfer_take_moved(set, entry));
+        set->entries[i--] = set->entries[--set->count];
     }
-    set->count = 0;
+    transfer_undo(set);
 }
 
 struct transfer_set *transfer_set_create(struct process *sender)

@@ -4,7 +4,8 @@
 // A sender's descriptors are read once and resolved into a set: a copied capability gets a
 // hold of its own, a moved one stays in the sender's slot, marked as in transit.  Then the
 // set is either committed (the receiver's table has the holds, moved slots are empty) or
-// dropped (everything as before).  Commit can't fail: room was reserved first.
+// dropped (everything as before, but for what was given).  Commit can't fail: room was
+// reserved first.
 #pragma once
 
 #include <stdint.h>
@@ -34,7 +35,7 @@ void transfer_commit(struct transfer_set *set, struct process *receiver,
 // what the sender moved and the holds of the set.
 void transfer_consume(struct transfer_set *set);
 
-// Undoes transfer_resolve.
+// Undoes transfer_resolve, except that what was given is gone.
 void transfer_drop(struct transfer_set *set);
 
 // Storage for a set that outlives the submission; nullptr when the budget is exhausted.

@@ -10,7 +10,7 @@
 #include <kernel/ipc/call.h>
 
 #include <kernel/debug/panic.h>
-#include <kernel/ipc/call_trace.h>
+#include <kernel/ipc/chain.h>
 #include <kernel/ipc/invocation.h>
 #include <kernel/ipc/op.h>
 #include <kernel/ipc/submit.h>
@@ -82,7 +82,7 @@ struct op *invocation_defer(struct invocation *invocation, struct object *object
     if (op == nullptr)
         return nullptr;
     op->result = invocation->result;
-    op->trace_id = call_trace_current(&invocation->thread->ring);
+    op_attend(op, &invocation->thread->ring);
     op_keep_object(op);
     return op;
 }
@@ -198,6 +198,8 @@ static enum status call_give_results(struct invocation *invocation)
     }
     status = span_write(to, message_bytes, records, records_bytes);
     ASSERT(status == STATUS_OK); // the same place was written a moment ago
+    if (invocation->thread->ring.attention)
+        chain_note_caps(invocation->thread, records, count);
     return STATUS_OK;
 }
 
@@ -228,7 +230,9 @@ static enum status call_run(struct invocation *invocation, struct object *object
                       result_cap_count);
         return STATUS_PENDING;
     }
-    ASSERT(result_cap_count == 0);
+    // Results that don't fit leave the capabilities that the method made for them.
+    ASSERT(result_cap_count == 0 || status == STATUS_NO_RESULT_SPACE);
+    call_drop_result_caps(invocation);
     if (set->count > 0)
         transfer_drop(set);
     if (status == STATUS_PENDING)

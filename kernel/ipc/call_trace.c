@@ -287,6 +287,11 @@ void call_trace_submit(struct thread *thread, const struct capos_sqe *sqe)
         append_operation(trace, trace->current_id, sqe->opcode, sqe->cap);
 }
 
+void call_trace_resume(struct call_trace *trace, uint64_t id)
+{
+    trace->current_id = id;
+}
+
 uint64_t call_trace_current_slow(const struct call_trace *trace)
 {
     return trace->current_id;

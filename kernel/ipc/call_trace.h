@@ -40,6 +40,9 @@ void call_trace_submit(struct thread *thread, const struct capos_sqe *sqe);
 // submission under way has no other completion.
 void call_trace_return(struct thread *thread, const struct capos_sqe *sqe, enum status status);
 
+// A recorded submission that had to wait is under way again.
+void call_trace_resume(struct call_trace *trace, uint64_t id);
+
 // Records that the submission under way is complete, of a RECV what was received.
 void call_trace_finish(struct thread *thread, const struct capos_sqe *sqe,
                        const struct capos_cqe *completion);

@@ -10,6 +10,7 @@
 #include <gen/status.h>
 
 struct object;
+struct process;
 struct thread;
 
 // The Endpoint that an id names.
@@ -24,6 +25,10 @@ struct thread;
 [[nodiscard]] enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
                                            struct object *endpoint);
 
-// RETURN; STATUS_OK when the caller has its answer.
+// RETURN; STATUS_OK when the caller has its answer, or couldn't take it.
 [[nodiscard]] enum status endpoint_return(struct thread *thread, const struct capos_sqe *sqe,
                                           struct object *endpoint);
+
+// The process is ending: the calls that it received and didn't answer complete as
+// disconnected, whoever else holds their Endpoints.
+void endpoint_receiver_ended(struct process *process);

@@ -79,7 +79,7 @@ static bool handover_to_server(struct thread *thread, const struct capos_sqe *sq
     struct thread *server = receive->thread;
     uint64_t params = sqe->params, result = sqe->result;
     uint32_t params_bytes = sqe->params_bytes, result_bytes_max = sqe->result_bytes_max;
-    if (!receive->result.in_ring || receive->trace_id != 0 || !waits_for_one(server) ||
+    if (!receive->result.in_ring || receive->special || !waits_for_one(server) ||
         !message_in_ring(params, params_bytes) || !message_in_ring(result, result_bytes_max) ||
         sizeof(struct capos_recv_header) + params_bytes > receive->result.size_bytes ||
         !sched_can_run_here(server))
@@ -91,6 +91,7 @@ static bool handover_to_server(struct thread *thread, const struct capos_sqe *sq
     advance(&thread->ring);
     call->result = ring_span(thread, result, result_bytes_max);
     call->delivered = true;
+    list_push_back(&server->process->received, &call->queue_link);
     object_hold(&minted->object);
     slot_assign(endpoint, call);
     uint8_t *to = server->ring.base + receive->result.address;
@@ -102,8 +103,8 @@ static bool handover_to_server(struct thread *thread, const struct capos_sqe *sq
     };
     memcpy(to + sizeof(struct capos_recv_header), thread->ring.base + params, params_bytes);
     uint64_t user_data = receive->user_data;
-    receive_withdraw(receive);
-    op_discard(receive);
+    list_remove(&receive->queue_link);
+    op_retire(receive);
     ring_complete(&server->ring, user_data, 0, 0, params_bytes, 0);
     *out_next = sched_hand_over(thread, server);
     return true;
@@ -120,7 +121,9 @@ static bool handover_call(struct thread *thread, const struct capos_sqe *sqe,
     if (object->type == &minted_type)
         return handover_to_server(thread, sqe, minted_of(object), out_next);
     advance(&thread->ring);
-    submit_end(thread, sqe, call_kernel_object(thread, sqe, object));
+    enum status status = call_kernel_object(thread, sqe, object);
+    if (status != STATUS_PENDING)
+        submit_end(thread, sqe, status);
     *out_next = enter_wait(thread, 1, CAPOS_FOREVER);
     return true;
 }
@@ -134,7 +137,7 @@ static bool handover_return(struct thread *thread, const struct capos_sqe *sqe,
         return false;
     struct endpoint *endpoint = endpoint_of(slot->object);
     struct op *call = slot_lookup(endpoint, sqe->call_id);
-    if (call == nullptr || call->trace_id != 0 || call->object->hold_count == 1 ||
+    if (call == nullptr || call->special || call->object->hold_count == 1 ||
         !list_empty(&endpoint->calls) || !list_empty(&endpoint->notices))
         return false;
     struct thread *caller = call->thread;
@@ -154,8 +157,11 @@ static bool handover_return(struct thread *thread, const struct capos_sqe *sqe,
     list_push_back(&endpoint->receivers, &receive->queue_link);
     memcpy(caller->ring.base + call->result.address, thread->ring.base + answer, answer_bytes);
     uint64_t user_data = call->user_data;
-    call_withdraw(call);
-    op_discard(call);
+    list_remove(&call->queue_link); // what call_withdraw does, for one that nobody watches
+    slot_free(endpoint, call->call_slot);
+    call->call_slot = CALL_SLOT_NONE;
+    object_unhold_one_of(call->object);
+    op_retire(call);
     ring_complete(&caller->ring, user_data, 0, 0, answer_bytes, 0);
     *out_next = sched_hand_over(thread, caller);
     return true;
@@ -168,7 +174,7 @@ static bool handover_return(struct thread *thread, const struct capos_sqe *sqe,
     const struct capos_ring_header *header = ring_header(ring);
     if (__atomic_load_n(&header->sq_tail, __ATOMIC_ACQUIRE) - ring->sq_head != 1 ||
         ring_available(ring) != 0 || ring->pending_count >= CAPOS_CQ_ENTRIES ||
-        ring->trace != nullptr || !sched_can_hand_over())
+        ring->attention || !sched_can_hand_over())
         return false;
     const struct capos_sqe *queue =
         (const struct capos_sqe *)(ring->base + CAPOS_RING_SQ_OFFSET);

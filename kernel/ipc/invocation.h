@@ -29,6 +29,7 @@ struct invocation_transfer {
     capos_cap_id sender_id; // the sender's slot
     uint8_t mode;           // enum capos_hold_mode the receiver gets
     bool moved;             // the hold is the sender's slot, in transit
+    bool given;             // moved, and not to come back
 };
 
 struct invocation {

@@ -4,6 +4,7 @@
 #include <kernel/ipc/ring.h>
 
 #include <kernel/debug/panic.h>
+#include <kernel/ipc/chain.h>
 #include <kernel/ipc/submit.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/sched.h>
@@ -38,6 +39,26 @@ void ring_post(struct thread *thread, uint64_t user_data, int32_t result, uint32
         sched_ready(thread);
 }
 
+static const struct capos_sqe *ring_take(struct ring *ring)
+{
+    const struct capos_sqe *queue =
+        (const struct capos_sqe *)(ring->base + CAPOS_RING_SQ_OFFSET);
+    return &queue[ring->sq_head++ % CAPOS_SQ_ENTRIES];
+}
+
+// The rest of a drain that needs attention.
+[[gnu::noinline]] static void drain_attended(struct thread *thread, uint32_t count)
+{
+    struct ring *ring = &thread->ring;
+    // A submission may have taken more than one entry.
+    while (count-- > 0 && !thread->process->ending &&
+           ring_available(ring) < CAPOS_CQ_ENTRIES - ring->pending_count) {
+        const struct capos_sqe sqe = *(const volatile struct capos_sqe *)ring_take(ring);
+        chain_submit(thread, &sqe);
+    }
+    ring_attend(ring, thread->process->ending);
+}
+
 // Not inlined: an empty queue needs no stack frame.
 [[gnu::noinline]] enum status ring_drain(struct thread *thread)
 {
@@ -53,13 +74,10 @@ void ring_post(struct thread *thread, uint64_t user_data, int32_t result, uint32
     uint32_t room = CAPOS_CQ_ENTRIES - available - ring->pending_count;
     if (count > room)
         count = room;
-    const struct capos_sqe *queue =
-        (const struct capos_sqe *)(ring->base + CAPOS_RING_SQ_OFFSET);
-    while (count-- > 0 && !thread->process->ending) {
-        const struct capos_sqe *shared = &queue[ring->sq_head % CAPOS_SQ_ENTRIES];
-        ring->sq_head++;
-        submit(thread, shared);
-    }
+    for (; count > 0 && !ring->attention; count--)
+        submit(thread, ring_take(ring));
+    if (ring->attention)
+        drain_attended(thread, count);
     __atomic_store_n(&header->sq_head, ring->sq_head, __ATOMIC_RELEASE);
     return STATUS_OK;
 }

@@ -14,15 +14,23 @@
 #include <kernel/arch.h>
 
 struct call_trace;
+struct op;
 struct thread;
+struct under_way;
 
 struct ring {
     uint8_t *base; // the kernel's mapping of the region
     uint64_t user_address;
     uint32_t sq_head;
     uint32_t cq_tail;
-    uint32_t pending_count;   // operations that hold a completion entry
-    struct call_trace *trace; // of the thread's process; nullptr: it isn't traced
+    uint32_t pending_count; // completion entries that operations hold
+    // Whether there is more to a submission than itself: its process is traced or ending, it
+    // is a link of a chain or a promise.  While it is set nothing takes a short way.
+    bool attention;
+    bool chain_failed;           // the next submission is linked to one that failed
+    struct op *chain_tail;       // the next submission is linked to this one
+    struct under_way *under_way; // of the submission that is being taken, see chain.h
+    struct call_trace *trace;    // of the thread's process; nullptr: it isn't traced
 };
 
 [[nodiscard]] static inline struct capos_ring_header *ring_header(const struct ring *ring)

@@ -6,31 +6,38 @@
 #include <kernel/cap/table.h>
 #include <kernel/ipc/call.h>
 #include <kernel/ipc/call_trace.h>
+#include <kernel/ipc/chain.h>
 #include <kernel/ipc/endpoint.h>
 #include <kernel/ipc/op.h>
+#include <kernel/ipc/promise.h>
+#include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/thread.h>
 
-// Not inlined, and called last, so that who isn't traced needs no stack frame for it.
-[[gnu::noinline]] static void finish_traced(struct thread *thread, const struct capos_sqe *sqe,
-                                            int32_t result, uint32_t flags,
-                                            uint32_t result_bytes, uint32_t transfer_count)
+// Not inlined, and called last, so that what is ordinary needs no stack frame for it.
+[[gnu::noinline]] static void finish_attended(struct thread *thread,
+                                              const struct capos_sqe *sqe, int32_t result,
+                                              uint32_t flags, uint32_t result_bytes,
+                                              uint32_t transfer_count)
 {
-    call_trace_finish(thread, sqe,
-                      &(struct capos_cqe){
-                          .result = result,
-                          .flags = flags,
-                          .result_bytes = result_bytes,
-                          .transfer_count = transfer_count,
-                      });
-    ring_post(thread, sqe->user_data, result, flags, result_bytes, transfer_count);
+    if (thread->ring.trace != nullptr)
+        call_trace_finish(thread, sqe,
+                          &(struct capos_cqe){
+                              .result = result,
+                              .flags = flags,
+                              .result_bytes = result_bytes,
+                              .transfer_count = transfer_count,
+                          });
+    if (result < 0 || (sqe->flags & CAPOS_SQE_QUIET) == 0)
+        ring_post(thread, sqe->user_data, result, flags, result_bytes, transfer_count);
+    chain_settle_under_way(thread, result);
 }
 
 void submit_finish(struct thread *thread, const struct capos_sqe *sqe, int32_t result,
                    uint32_t flags, uint32_t result_bytes, uint32_t transfer_count)
 {
-    if (thread->ring.trace != nullptr) {
-        finish_traced(thread, sqe, result, flags, result_bytes, transfer_count);
+    if (thread->ring.attention) {
+        finish_attended(thread, sqe, result, flags, result_bytes, transfer_count);
         return;
     }
     ring_post(thread, sqe->user_data, result, flags, result_bytes, transfer_count);
@@ -58,11 +65,22 @@ enum status submit_fail(struct thread *thread, const struct capos_sqe *sqe, enum
 // Each returns STATUS_PENDING when the completion is or will be posted elsewhere;
 // otherwise the caller posts the status.
 
+static enum status submit_nop(struct thread *, const struct capos_sqe *)
+{
+    return STATUS_OK;
+}
+
 static enum status submit_call(struct thread *thread, const struct capos_sqe *sqe)
 {
-    if ((sqe->flags & CAPOS_SQE_EXCEPTION) != 0)
+    capos_cap_id cap = sqe->cap;
+    if ((sqe->flags & CAPOS_SQE_PIPELINE) != 0) {
+        enum status status = promise_resolve(thread, sqe, &cap);
+        if (status != STATUS_OK)
+            return status;
+    } else if (sqe->result_index != 0) {
         return STATUS_BAD_FLAGS;
-    struct cap_slot *slot = cap_table_lookup(&thread->process->caps, sqe->cap);
+    }
+    struct cap_slot *slot = cap_table_lookup(&thread->process->caps, cap);
     if (slot == nullptr)
         return STATUS_BAD_CAPABILITY;
     if (slot->interface_id != sqe->interface_id)
@@ -102,7 +120,12 @@ static enum status submit_return_receive(struct thread *thread, const struct cap
 {
     struct object *object;
     enum status status = answer(thread, sqe, &object);
-    return status == STATUS_OK ? endpoint_receive(thread, sqe, object) : status;
+    if (status != STATUS_OK)
+        return status;
+    // What waited for this answer may be a call that this receive takes.
+    if (arch_cpu()->chains_ready)
+        chain_run();
+    return endpoint_receive(thread, sqe, object);
 }
 
 static enum status submit_release(struct thread *thread, const struct capos_sqe *sqe)
@@ -115,6 +138,11 @@ static enum status submit_cancel(struct thread *thread, const struct capos_sqe *
     return op_cancel(thread, sqe->call_id);
 }
 
+static enum status submit_finish_promise(struct thread *thread, const struct capos_sqe *sqe)
+{
+    return promise_finish(thread, sqe->call_id, sqe->method);
+}
+
 // What an opcode understands; every other flag and count must be zero.
 struct opcode_rule {
     enum status (*submit)(struct thread *thread, const struct capos_sqe *sqe);
@@ -122,25 +150,35 @@ struct opcode_rule {
     bool transfers;
 };
 
+constexpr uint8_t CALL_FLAGS = CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_RESULT_IN_RING |
+                               CAPOS_SQE_LINK | CAPOS_SQE_PIPELINE | CAPOS_SQE_PROMISE;
+constexpr uint8_t RECV_FLAGS = CAPOS_SQE_RESULT_IN_RING | CAPOS_SQE_LINK;
+constexpr uint8_t RETURN_FLAGS =
+    CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_EXCEPTION | CAPOS_SQE_LINK;
+constexpr uint8_t SHORT_FLAGS = CAPOS_SQE_LINK | CAPOS_SQE_QUIET;
+
 static const struct opcode_rule opcode_rules[CAPOS_OP_COUNT] = {
-    [CAPOS_OP_CALL] = {submit_call, CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_RESULT_IN_RING, true},
-    [CAPOS_OP_RECV] = {submit_receive, CAPOS_SQE_RESULT_IN_RING, false},
-    [CAPOS_OP_RETURN] = {submit_return, CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_EXCEPTION, true},
-    [CAPOS_OP_RETURN_RECV] = {submit_return_receive, CAPOS_SQE_FLAGS_KNOWN, true},
-    [CAPOS_OP_RELEASE] = {submit_release, 0, false},
-    [CAPOS_OP_CANCEL] = {submit_cancel, 0, false},
+    [CAPOS_OP_NOP] = {submit_nop, CAPOS_SQE_LINK, false},
+    [CAPOS_OP_CALL] = {submit_call, CALL_FLAGS, true},
+    [CAPOS_OP_RECV] = {submit_receive, RECV_FLAGS, false},
+    [CAPOS_OP_RETURN] = {submit_return, RETURN_FLAGS | CAPOS_SQE_QUIET, true},
+    [CAPOS_OP_RETURN_RECV] = {submit_return_receive, RETURN_FLAGS | RECV_FLAGS, true},
+    [CAPOS_OP_RELEASE] = {submit_release, SHORT_FLAGS, false},
+    [CAPOS_OP_CANCEL] = {submit_cancel, SHORT_FLAGS, false},
+    [CAPOS_OP_FINISH] = {submit_finish_promise, SHORT_FLAGS, false},
 };
 
-static enum status submit_checked(struct thread *thread, const struct capos_sqe *sqe)
+enum status submit_checked(struct thread *thread, const struct capos_sqe *sqe)
 {
-    if (sqe->opcode >= CAPOS_OP_COUNT)
+    if (sqe->opcode >= CAPOS_OP_COUNT || opcode_rules[sqe->opcode].submit == nullptr)
         return STATUS_BAD_OPCODE;
     const struct opcode_rule *rule = &opcode_rules[sqe->opcode];
-    if ((sqe->flags & ~rule->flags) != 0 || sqe->reserved != 0 || sqe->reserved1 != 0)
+    if ((sqe->flags & ~rule->flags) != 0 || sqe->reserved1 != 0 ||
+        (sqe->result_index != 0 && sqe->opcode != CAPOS_OP_CALL))
         return STATUS_BAD_FLAGS;
     if (sqe->transfer_count > (rule->transfers ? CAPOS_TRANSFER_COUNT_MAX : 0))
         return STATUS_BAD_TRANSFER;
-    return rule->submit == nullptr ? STATUS_OK : rule->submit(thread, sqe); // nullptr: NOP
+    return rule->submit(thread, sqe);
 }
 
 void submit_end(struct thread *thread, const struct capos_sqe *sqe, enum status status)
@@ -149,7 +187,8 @@ void submit_end(struct thread *thread, const struct capos_sqe *sqe, enum status 
         return;
     if (status == STATUS_OVERLOADED) // the one exception that the ring itself can raise
         (void)submit_fail(thread, sqe, status, "the caller's memory budget is exhausted");
-    else
+    else if (status != STATUS_OK || (sqe->flags & CAPOS_SQE_QUIET) == 0 ||
+             thread->ring.attention)
         submit_finish_status(thread, sqe, status);
 }
 
@@ -165,7 +204,8 @@ void submit(struct thread *thread, const struct capos_sqe *shared)
         return;
     }
     const struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
-    if (thread->ring.trace != nullptr)
-        call_trace_submit(thread, &sqe);
-    submit_end(thread, &sqe, submit_checked(thread, &sqe));
+    if ((sqe.flags & (CAPOS_SQE_LINK | CAPOS_SQE_PROMISE)) != 0)
+        chain_submit(thread, &sqe);
+    else
+        submit_end(thread, &sqe, submit_checked(thread, &sqe));
 }

@@ -7,9 +7,14 @@
 
 struct thread;
 
-// Takes one submission of the thread.  `shared` lies in the ring, where other threads of
-// the process may write: it is copied once and not looked at again.
+// Takes one submission of a thread whose ring needs no attention.  `shared` lies in the
+// ring, where other threads of the process may write: it is copied once and not looked at
+// again.
 void submit(struct thread *thread, const struct capos_sqe *shared);
+
+// Checks a submission and does what its opcode says.  STATUS_PENDING: its completion is or
+// will be posted; otherwise submit_end posts the status.
+[[nodiscard]] enum status submit_checked(struct thread *thread, const struct capos_sqe *sqe);
 
 // Posts the completion of a submission that was never pending.
 void submit_finish(struct thread *thread, const struct capos_sqe *sqe, int32_t result,

@@ -7,7 +7,7 @@
 //
 // A call is, in this order:
 //     queued     in `calls`, has a slot
-//     delivered  in no list, has a slot; its id was given to the server
+//     delivered  in `received` of the process that has it, has a slot; its id was given out
 //     finished   its completion is posted, the slot is free
 //
 // Invariants:
@@ -29,10 +29,11 @@
 #include <kernel/debug/panic.h>
 #include <kernel/debug/trace.h>
 #include <kernel/ipc/call.h>
-#include <kernel/ipc/call_trace.h>
+#include <kernel/ipc/chain.h>
 #include <kernel/ipc/endpoint_state.h>
 #include <kernel/ipc/invocation.h>
 #include <kernel/ipc/op.h>
+#include <kernel/ipc/promise.h>
 #include <kernel/ipc/submit.h>
 #include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
@@ -69,10 +70,20 @@ const struct object_type minted_type = {
 
 // ---- The end of calls ---------------------------------------------------------------
 
-// Takes a call out of its endpoint, wherever it is.
+// Tells who watches a call that it ends.
+static void call_tell_watcher(struct op *call, bool answered)
+{
+    struct op *watcher = call->watcher;
+    if (watcher == nullptr)
+        return;
+    call->watcher = nullptr;
+    endpoint_watch_complete(watcher, &(struct endpoint_watch_results){.answered = answered});
+}
+
 void call_withdraw(struct op *op)
 {
     struct endpoint *endpoint = minted_of(op->object)->endpoint;
+    call_tell_watcher(op, false);
     if (list_linked(&op->queue_link))
         list_remove(&op->queue_link);
     slot_free(endpoint, op->call_slot);
@@ -136,8 +147,9 @@ static enum status message_copy(const struct span *to, uint32_t to_offset,
                       transfer_count * (uint32_t)sizeof blank[0]);
 }
 
+// Hands the capabilities over, and tells the promise of the call that they answer, if any.
 static void message_commit(const struct span *to, uint32_t to_offset, uint32_t message_bytes,
-                           struct transfer_set *set)
+                           struct transfer_set *set, struct promise *promise)
 {
     uint32_t count = set->count;
     if (count == 0)
@@ -147,6 +159,8 @@ static void message_commit(const struct span *to, uint32_t to_offset, uint32_t m
     enum status status = span_write(to, to_offset + round_up_8(message_bytes), records,
                                     count * (uint32_t)sizeof records[0]);
     ASSERT(status == STATUS_OK); // message_copy wrote the same place
+    if (promise != nullptr)
+        promise_note_caps(promise, records, count);
 }
 
 // Moves a queued call's message into a server's buffer.
@@ -184,7 +198,10 @@ static enum delivery call_deliver(struct op *call, const struct span *buffer,
         return DELIVERY_CALL_FAILED;
     }
     if (call->transfers != nullptr)
-        message_commit(buffer, header_bytes, message_bytes, call->transfers);
+        message_commit(buffer, header_bytes, message_bytes, call->transfers, nullptr);
+    if (list_linked(&call->queue_link))
+        list_remove(&call->queue_link);
+    list_push_back(&server->received, &call->queue_link);
     call->delivered = true;
     *out_transfer_count = transfer_count;
     return DELIVERY_DONE;
@@ -282,7 +299,7 @@ static enum status call_admit(struct thread *thread, const struct capos_sqe *sqe
             return status;
         }
     }
-    op->trace_id = call_trace_current(&thread->ring);
+    op_attend(op, &thread->ring);
     *out_op = op;
     return STATUS_OK;
 }
@@ -326,7 +343,6 @@ enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
         uint32_t transfer_count;
         switch (call_deliver(call, &buffer, &transfer_count)) {
         case DELIVERY_DONE:
-            list_remove(&call->queue_link);
             submit_finish(thread, sqe, 0, 0, message_bytes, transfer_count);
             return STATUS_PENDING;
         case DELIVERY_RECEIVE_FAILED:
@@ -346,7 +362,7 @@ enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
     if (op == nullptr)
         return STATUS_OVERLOADED;
     op->result = buffer;
-    op->trace_id = call_trace_current(&thread->ring);
+    op_attend(op, &thread->ring);
     list_push_back(&endpoint->receivers, &op->queue_link);
     return STATUS_PENDING;
 }
@@ -361,24 +377,24 @@ static enum status call_answer(struct op *call, const struct span *answer,
     uint32_t count = set->count;
     if (message_bytes + count * sizeof(struct capos_cap_record) > call->result.size_bytes) {
         // An exception whose words don't fit still says what kind it is.
-        call_withdraw(call);
-        if (result < 0)
-            op_finish(call, result, 0, 0, 0);
-        else
-            op_finish_status(call, STATUS_NO_RESULT_SPACE);
+        call_tell_watcher(call, true);
+        call_finish_status(call, result < 0 ? (enum status)(-result) : STATUS_NO_RESULT_SPACE);
         return STATUS_OK;
     }
     if (count > 0 && cap_table_reserve(&caller->caps, caller->budget, count) != STATUS_OK) {
+        call_tell_watcher(call, true);
         call_fail(call, STATUS_OVERLOADED, reason_table_full);
         return STATUS_OK;
     }
-    if (message_copy(&call->result, 0, answer, message_bytes, count) != STATUS_OK) {
-        if (!span_readable(answer))
-            return STATUS_BAD_ADDRESS;
+    bool copied = message_copy(&call->result, 0, answer, message_bytes, count) == STATUS_OK;
+    if (!copied && !span_readable(answer))
+        return STATUS_BAD_ADDRESS;
+    call_tell_watcher(call, true);
+    if (!copied) {
         call_finish_status(call, STATUS_BAD_ADDRESS);
         return STATUS_OK;
     }
-    message_commit(&call->result, 0, message_bytes, set);
+    message_commit(&call->result, 0, message_bytes, set, call->promise);
     call_withdraw(call);
     op_finish(call, result, flags, message_bytes, count);
     return STATUS_OK;
@@ -412,6 +428,13 @@ enum status endpoint_return(struct thread *thread, const struct capos_sqe *sqe,
     if (set.count > 0)
         transfer_drop(&set);
     return status;
+}
+
+void endpoint_receiver_ended(struct process *process)
+{
+    struct list_link *link;
+    while ((link = list_first(&process->received)) != nullptr)
+        call_fail(container_of(link, struct op, queue_link), STATUS_DISCONNECTED, reason_ended);
 }
 
 // ---- Life ---------------------------------------------------------------------------
@@ -559,4 +582,29 @@ enum status endpoint_disconnect(struct object *self, struct invocation *)
             call_fail(op, STATUS_DISCONNECTED, reason_ended);
     }
     return STATUS_OK;
+}
+
+static void watch_cancel(struct op *op)
+{
+    op->watched->watcher = nullptr;
+}
+
+enum status endpoint_watch(struct object *self, struct invocation *invocation,
+                           const struct endpoint_watch_params *params,
+                           struct endpoint_watch_results *out_results)
+{
+    struct op *call = slot_lookup(endpoint_of(self), params->call_id);
+    if (call == nullptr) {
+        out_results->answered = false;
+        return STATUS_OK;
+    }
+    if (call->watcher != nullptr)
+        return invocation_fail(invocation, STATUS_FAILED, "callId: watched already");
+    struct op *op = invocation_defer(invocation, self, watch_cancel);
+    if (op == nullptr)
+        return STATUS_OVERLOADED;
+    op->watched = call;
+    call->watcher = op;
+    call->special = true;
+    return STATUS_PENDING;
 }

@@ -45,12 +45,6 @@ void object_put(struct object *object)
         reap(object);
 }
 
-void object_hold(struct object *object)
-{
-    object_get(object);
-    object->hold_count++;
-}
-
 void object_unhold(struct object *object)
 {
     ASSERT(object->hold_count > 0);

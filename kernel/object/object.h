@@ -12,6 +12,7 @@
 
 #include <abi/ring.h>            // enum capos_hold_mode
 #include <gen/kernel/dispatch.h> // struct interface_dispatch
+#include <kernel/debug/panic.h>
 
 struct object;
 
@@ -52,5 +53,17 @@ void object_get(struct object *object);
 // is queued and done in a loop by the outermost call, so kernel stack use is bounded.
 void object_put(struct object *object);
 // A hold carries its own reference.
-void object_hold(struct object *object);
+static inline void object_hold(struct object *object)
+{
+    ASSERT(object->reference_count > 0 && object->reference_count < UINT32_MAX);
+    object->reference_count++;
+    object->hold_count++;
+}
 void object_unhold(struct object *object);
+// Drops a hold that isn't the last.
+static inline void object_unhold_one_of(struct object *object)
+{
+    ASSERT(object->hold_count > 1 && object->reference_count > 1);
+    object->reference_count--;
+    object->hold_count--;
+}

@@ -8,6 +8,7 @@
 #include <kernel/ipc/invocation.h>
 #include <lib/rbtree.h>
 
+struct process;
 struct thread;
 
 struct cpu {
@@ -18,9 +19,11 @@ struct cpu {
     // Whether sched_leave has anything to look at: somebody became ready or blocked, a process
     // is ending, a deadline or a clock hold came or went, another CPU asks.
     bool changed;
-    bool traces_unread;  // call_trace_signal has something to do
-    bool watches_due;    // budget_watch_signal has
-    struct rbtree queue; // struct thread, by virtual run time
+    bool traces_unread;         // call_trace_signal has something to do
+    bool watches_due;           // budget_watch_signal has something to do
+    bool chains_ready;          // chain_run has something to do
+    struct process *acting_for; // whose submission chain_run takes, or nullptr
+    struct rbtree queue;        // struct thread, by virtual run time
     uint32_t queue_count;
     uint32_t offers;       // CPUs that were woken for this queue and haven't come yet
     struct cpu *woken_by;  // for whose queue this one was woken and hasn't come yet

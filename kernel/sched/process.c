@@ -7,6 +7,7 @@
 #include <kernel/debug/panic.h>
 #include <kernel/debug/trace.h>
 #include <kernel/ipc/call_trace.h>
+#include <kernel/ipc/endpoint.h>
 #include <kernel/ipc/invocation.h>
 #include <kernel/ipc/op.h>
 #include <kernel/mm/frame.h>
@@ -74,6 +75,7 @@ struct process *process_create(struct budget *budget, const char *name, uint32_t
     cap_table_init(&process->caps);
     list_init(&process->threads);
     list_init(&process->waiters);
+    list_init(&process->received);
     if (capset_create(process) != STATUS_OK)
         goto fail_capset;
     if (space_init(&process->space, budget, entropy_word()) != STATUS_OK)
@@ -165,6 +167,7 @@ static void process_release_all(struct process *process)
     struct list_link *link;
     while ((link = list_first(&process->threads)) != nullptr)
         thread_destroy(container_of(link, struct thread, process_link));
+    endpoint_receiver_ended(process);
     cap_table_fini(&process->caps, process->budget);
     space_fini(&process->space);
     capset_destroy(process);
@@ -182,9 +185,15 @@ void process_end(struct process *process, const struct process_handle_wait_resul
         return;
     process->end = *end;
     process->ending = true;
-    arch_cpu()->changed = true;
-    struct thread *current = arch_cpu()->current;
-    if (current == nullptr || current->process != process)
+    LIST_FOR_EACH(thread, &process->threads, struct thread, process_link)
+    {
+        thread->ring.attention = true; // none takes another submission
+    }
+    struct cpu *cpu = arch_cpu();
+    cpu->changed = true;
+    bool acts = cpu->acting_for == process ||
+                (cpu->current != nullptr && cpu->current->process == process);
+    if (!acts)
         process_finish_ending(process);
 }
 

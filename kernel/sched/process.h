@@ -33,6 +33,7 @@ struct process {
     struct budget *budget; // referenced
     struct list threads;   // struct thread.process_link
     struct list waiters;   // struct op of ProcessHandle.wait
+    struct list received;  // struct op.queue_link, calls that it received and hasn't answered
     enum process_state state;
     bool ending;
     bool is_init;                           // the machine stops when it ends

@@ -37,6 +37,7 @@
 #include <kernel/debug/panic.h>
 #include <kernel/debug/trace.h>
 #include <kernel/ipc/call_trace.h>
+#include <kernel/ipc/chain.h>
 #include <kernel/mm/budget.h>
 #include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
@@ -471,15 +472,27 @@ static void arrive(struct cpu *cpu)
     offer_if_any(by);
 }
 
+// Does what was put off to the end of the upcall; each part may give the others work.
+static void leave_finish(struct cpu *cpu)
+{
+    for (;;) {
+        if (cpu->chains_ready)
+            chain_run();
+        else if (cpu->traces_unread)
+            call_trace_signal();
+        else if (cpu->watches_due)
+            budget_watch_signal();
+        else if (cpu->current != nullptr && cpu->current->process->ending)
+            process_finish_ending(cpu->current->process); // its thread isn't current any more
+        else
+            return;
+    }
+}
+
 [[gnu::noinline]] static struct thread *leave(struct cpu *cpu)
 {
     cpu->changed = false;
-    if (cpu->traces_unread)
-        call_trace_signal();
-    if (cpu->watches_due)
-        budget_watch_signal();
-    if (cpu->current != nullptr && cpu->current->process->ending)
-        process_finish_ending(cpu->current->process); // then its thread isn't current any more
+    leave_finish(cpu);
     struct thread *current = cpu->current;
     if (current != nullptr && current->state == THREAD_RUNNING) {
         handoff_queue(cpu);

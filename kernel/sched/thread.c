@@ -6,7 +6,9 @@
 
 #include <kernel/sched/thread.h>
 
+#include <kernel/ipc/chain.h>
 #include <kernel/ipc/op.h>
+#include <kernel/ipc/promise.h>
 #include <kernel/mm/frame.h>
 #include <kernel/mm/slab.h>
 #include <kernel/sched/process.h>
@@ -59,12 +61,14 @@ struct thread *thread_create(struct process *process)
                                 &thread->ring.user_address) != STATUS_OK)
         goto fail_map;
     thread->ring.trace = process->trace;
+    ring_attend(&thread->ring, false);
     thread->ring_frames = frames;
     thread->process = process;
     thread->arch.fpu = (uint8_t *)thread + thread_fpu_offset();
     thread->arch.space = &process->space.arch;
     sched_thread_init(thread);
     list_init(&thread->operations);
+    list_init(&thread->promises);
     list_push_back(&process->threads, &thread->process_link);
     return thread;
 
@@ -80,6 +84,7 @@ void thread_destroy(struct thread *thread)
     struct process *process = thread->process;
     sched_forget(thread);
     op_discard_all(thread);
+    promise_discard_all(thread);
     op_cache_drain(thread);
     arch_thread_fini(&thread->arch);
     list_remove(&thread->process_link);

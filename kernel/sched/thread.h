@@ -50,7 +50,9 @@ struct thread {
     uint32_t wait_count;         // WAITING: completions that end the wait
     struct timeout wait_timeout; // WAITING with a deadline
     struct list operations;      // struct op.thread_link
-    struct op *op_cache;         // free ops, charged already
+    struct list promises;        // struct promise.thread_link
+    uint32_t promise_count;
+    struct op *op_cache; // free ops, charged already
     uint32_t op_cache_count;
     struct rbtree_node queue_node;
     struct cpu *cpu;                  // where it runs, is queued, or ran last

@@ -689,6 +689,164 @@ CORE_TEST(releasing_the_endpoint_ends_its_receives_and_calls)
     CHECK_EQ(actor_release(client, object), 0);
 }
 
+// A second process that holds the server's Endpoint.
+static struct actor *deputy;
+static capos_cap_id deputy_endpoint;
+
+static void make_deputy(void)
+{
+    deputy = actor_create("deputy");
+    deputy_endpoint = actor_give(deputy, actor_object(server, endpoint));
+}
+
+CORE_TEST(the_end_of_a_receiver_disconnects_what_it_had_though_others_serve)
+{
+    make_pair(8);
+    make_deputy();
+    submit_request(3);
+    submit_request(4);
+    submit_request(5);
+    uint64_t call_id = receive_request(); // the server has one, the deputy another
+    actor_submit_receive(deputy, 1, deputy_endpoint);
+    CHECK_EQ(take(deputy).result, 0);
+    uint64_t deputys = actor_received(deputy, 1).call_id;
+    actor_destroy(server);
+    check_exception(3, STATUS_DISCONNECTED);
+    CHECK(nothing_completed(client));
+    struct actor_call call = call_of(deputy_endpoint, call_id, 0);
+    CHECK_STATUS(actor_return(deputy, &call), STATUS_NOT_FOUND);
+    call = call_of(deputy_endpoint, deputys, 0);
+    CHECK_EQ(actor_return(deputy, &call), 0);
+    CHECK_EQ(take(client).user_data, 4);
+    actor_submit_receive(deputy, 1, deputy_endpoint); // the one that waited
+    CHECK_EQ(take(deputy).result, 0);
+    actor_destroy(deputy);
+    check_exception(5, STATUS_DISCONNECTED);
+}
+
+CORE_TEST(a_receiver_that_gave_its_endpoint_away_still_answers_for_what_it_had)
+{
+    make_pair(8);
+    make_deputy();
+    submit_request(3);
+    submit_request(4);
+    uint64_t call_id = receive_request();
+    (void)receive_request();
+    CHECK_EQ(actor_release(server, endpoint), 0);
+    CHECK(nothing_completed(client));
+    struct actor_call call = call_of(deputy_endpoint, call_id, 0); // ids are the Endpoint's
+    CHECK_EQ(actor_return(deputy, &call), 0);
+    CHECK_EQ(take(client).user_data, 3);
+    actor_destroy(server);
+    check_exception(4, STATUS_DISCONNECTED);
+}
+
+// ---- Endpoint.watch -----------------------------------------------------------------
+
+static void watch(unsigned slot, uint64_t call_id)
+{
+    struct actor_call call = call_of(endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_WATCH);
+    WITH(&call, endpoint_watch_params, .call_id = call_id);
+    actor_submit_call(server, slot, &call);
+}
+
+static void check_watch(unsigned slot, bool answered)
+{
+    struct capos_cqe cqe = take(server);
+    CHECK_EQ(cqe.user_data, slot);
+    CHECK_EQ(cqe.result, 0);
+    struct endpoint_watch_results results;
+    RESULTS(server, slot, cqe, endpoint_watch_results, &results);
+    CHECK_EQ(results.answered, answered);
+}
+
+CORE_TEST(a_watcher_learns_that_nobody_waits_for_the_answer)
+{
+    make_pair(8);
+    submit_request(3);
+    watch(5, receive_request());
+    CHECK(nothing_completed(server));
+    actor_push_simple(client, 9, CAPOS_OP_CANCEL, 0, 3);
+    CHECK_EQ(actor_enter(client, 0, 0), 2);
+    check_watch(5, false);
+    check_failed(client, 3, STATUS_CANCELLED);
+    CHECK_EQ(take(client).result, 0);
+
+    capos_cap_id kept = mint(WORD);
+    capos_cap_id before = object;
+    object = actor_give(client, actor_object(server, kept));
+    submit_request(3);
+    watch(6, receive_request());
+    struct actor_call call = call_of(endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_REVOKE);
+    struct capos_transfer transfer = {.cap = kept};
+    WITH(&call, endpoint_revoke_params, .object = 0);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    actor_submit_call(server, 0, &call);
+    check_watch(6, false);
+    CHECK_EQ(take(server).result, 0);
+    check_exception(3, STATUS_DISCONNECTED);
+
+    object = before;
+    submit_request(3);
+    watch(7, receive_request());
+    actor_destroy(client);
+    check_watch(7, false);
+}
+
+CORE_TEST(a_watcher_learns_of_the_answer)
+{
+    make_pair(8);
+    submit_request(3);
+    uint64_t call_id = receive_request();
+    watch(5, call_id);
+    watch(6, call_id);
+    CHECK_STATUS(take(server).result, STATUS_FAILED); // one watcher at a time
+    struct actor_call call = answer_call(call_id);
+    actor_push_return(server, 0, &call);
+    CHECK_EQ(actor_enter(server, 0, 0), 2);
+    check_watch(5, true);
+    CHECK_EQ(take(server).result, 0);
+    check_answer(3);
+    watch(6, call_id); // there is no such call any more
+    check_watch(6, false);
+    watch(7, 0);
+    check_watch(7, false);
+}
+
+CORE_TEST(a_watch_can_be_withdrawn_and_ends_with_its_endpoint)
+{
+    make_pair(8);
+    submit_request(3);
+    uint64_t call_id = receive_request();
+    watch(5, call_id);
+    actor_push_simple(server, 9, CAPOS_OP_CANCEL, 0, 5);
+    CHECK_EQ(actor_enter(server, 0, 0), 2);
+    check_failed(server, 5, STATUS_CANCELLED);
+    CHECK_EQ(take(server).result, 0);
+    watch(6, call_id);
+    actor_push_simple(server, 9, CAPOS_OP_RELEASE, endpoint, 0);
+    CHECK_EQ(actor_enter(server, 0, 0), 2);
+    check_watch(6, false);
+    CHECK_EQ(take(server).result, 0);
+    check_exception(3, STATUS_DISCONNECTED);
+}
+
+CORE_TEST(a_watcher_may_end_before_the_call)
+{
+    make_pair(8);
+    make_deputy();
+    submit_request(3);
+    uint64_t call_id = receive_request();
+    struct actor_call call =
+        call_of(deputy_endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_WATCH);
+    WITH(&call, endpoint_watch_params, .call_id = call_id);
+    actor_submit_call(deputy, 5, &call);
+    actor_destroy(deputy);
+    return_answer(call_id);
+    check_answer(3);
+}
+
 CORE_TEST(the_end_of_the_client_withdraws_its_calls)
 {
     make_pair(4);
@@ -830,6 +988,12 @@ int main(void)
     RUN(mint_refuses_interfaces_of_the_kernel);
     RUN(the_end_of_the_server_disconnects_its_callers);
     RUN(releasing_the_endpoint_ends_its_receives_and_calls);
+    RUN(the_end_of_a_receiver_disconnects_what_it_had_though_others_serve);
+    RUN(a_receiver_that_gave_its_endpoint_away_still_answers_for_what_it_had);
+    RUN(a_watcher_learns_that_nobody_waits_for_the_answer);
+    RUN(a_watcher_learns_of_the_answer);
+    RUN(a_watch_can_be_withdrawn_and_ends_with_its_endpoint);
+    RUN(a_watcher_may_end_before_the_call);
     RUN(the_end_of_the_client_withdraws_its_calls);
     RUN(a_server_that_waits_outlives_a_client_that_is_killed);
     RUN(a_dying_thread_is_not_woken_by_what_its_end_completes);

@@ -5,6 +5,8 @@
 #include <gen/wire/endpoint.h>
 #include <gen/wire/memory_budget.h>
 #include <gen/wire/timer.h>
+#include <kernel/ipc/invocation.h>
+#include <kernel/object/object.h>
 #include <kernel/object/objects.h>
 
 static struct actor *server, *client;
@@ -244,7 +246,7 @@ CORE_TEST(a_bad_descriptor_moves_nothing)
     } cases[] = {
         {{.cap = 0}, STATUS_BAD_CAPABILITY},
         {{.cap = UINT64_MAX}, STATUS_BAD_CAPABILITY},
-        {{.cap = 1, .how = 2}, STATUS_BAD_TRANSFER},
+        {{.cap = 1, .how = 3}, STATUS_BAD_TRANSFER},
         {{.cap = 1, .receiver_mode = 3}, STATUS_BAD_TRANSFER},
         {{.cap = 1, .reserved = 1}, STATUS_BAD_TRANSFER},
     };
@@ -347,6 +349,104 @@ CORE_TEST(an_answer_that_does_not_fit_leaves_the_server_its_capabilities)
     CHECK_EQ(live(client), 1);
 }
 
+CORE_TEST(what_is_given_with_an_answer_is_gone_though_it_does_not_fit)
+{
+    make_pair();
+    capos_cap_id sent = give_notification(server, CAPOS_HOLD_COPY);
+    capos_cap_id kept = give_notification(server, CAPOS_HOLD_COPY);
+    struct capos_transfer transfers[3] = {{.cap = sent, .how = CAPOS_TRANSFER_GIVE},
+                                          {.cap = kept, .how = CAPOS_TRANSFER_MOVE},
+                                          {.cap = 0}};
+    actor_push(client, &(struct capos_sqe){.opcode = CAPOS_OP_CALL,
+                                           .user_data = 3,
+                                           .cap = object,
+                                           .interface_id = INTERFACE_STDIO,
+                                           .result = client->memory,
+                                           .result_bytes_max = 8});
+    CHECK_EQ(actor_enter(client, 0, 0), 0);
+    CHECK_EQ(receive().result, 0);
+    uint64_t call_id = actor_received(server, 1).call_id;
+    CHECK_EQ(answer_with(call_id, transfers, 3), STATUS_BAD_CAPABILITY);
+    CHECK(actor_object(server, sent) != nullptr); // the message wasn't valid
+    CHECK_EQ(answer_with(call_id, transfers, 2), STATUS_OK);
+    CHECK_STATUS(take(client).result, STATUS_NO_RESULT_SPACE);
+    CHECK(actor_object(server, sent) == nullptr);
+    CHECK(actor_object(server, kept) != nullptr);
+    CHECK_EQ(live(client), 1);
+}
+
+CORE_TEST(what_is_given_arrives_like_what_is_moved)
+{
+    make_pair();
+    capos_cap_id sent = give_notification(client, CAPOS_HOLD_COPY);
+    struct object *notification = actor_object(client, sent);
+    struct capos_transfer transfer = {.cap = sent, .how = CAPOS_TRANSFER_GIVE};
+    CHECK_EQ(submit_with(&transfer, 1), STATUS_OK);
+    CHECK(actor_object(client, sent) == nullptr); // in transit
+    struct capos_cqe cqe = receive();
+    CHECK(actor_object(server, actor_received_cap(server, 1, &cqe, 0)) == notification);
+    CHECK(actor_object(client, sent) == nullptr);
+    CHECK_EQ(notification->hold_count, 1);
+    CHECK_EQ(answer_with(actor_received(server, 1).call_id, nullptr, 0), STATUS_OK);
+    CHECK_EQ(take(client).result, 0);
+    // Withdrawn, it doesn't come back.
+    sent = give_notification(client, CAPOS_HOLD_COPY);
+    transfer.cap = sent;
+    CHECK_EQ(submit_with(&transfer, 1), STATUS_OK);
+    actor_push_simple(client, 9, CAPOS_OP_CANCEL, 0, 3);
+    (void)actor_enter(client, 0, 0);
+    CHECK_STATUS(take(client).result, STATUS_CANCELLED);
+    CHECK_EQ(take(client).result, 0);
+    CHECK(actor_object(client, sent) == nullptr);
+    CHECK_EQ(live(client), 1);
+}
+
+// ---- Results that don't fit ---------------------------------------------------------
+
+// A method that makes a capability and more data than fits, as generated code would run it:
+// no interface of the kernel has one.
+static enum status make_too_much(struct object *self, struct invocation *invocation)
+{
+    (void)self;
+    struct object *made = notification_create(invocation->process->budget);
+    if (made == nullptr)
+        return STATUS_OVERLOADED;
+    CHECK_EQ(invocation_add_capability(invocation, made), 0);
+    uint32_t room_bytes;
+    (void)invocation_results(invocation, &room_bytes);
+    return room_bytes < 4096 ? STATUS_NO_RESULT_SPACE : STATUS_FAILED;
+}
+
+static const struct method_dispatch large_methods[] = {{.name = "make",
+                                                        .call = make_too_much,
+                                                        .params_bytes_max = 64,
+                                                        .results_bytes_min = 16,
+                                                        .results_caps = 1}};
+static const struct interface_dispatch large_dispatch = {
+    .interface_id = 0x1234, .name = "Large", .method_count = 1, .methods = large_methods};
+static const struct object_type large_type = {.dispatch = &large_dispatch,
+                                              .hold_mode = CAPOS_HOLD_COPY};
+static struct object large = {.type = &large_type, .reference_count = 1};
+
+CORE_TEST(a_method_whose_data_does_not_fit_beside_its_capability_is_a_typed_error)
+{
+    make_pair();
+    capos_cap_id cap = actor_give(client, &large);
+    uint32_t before = live(client);
+    actor_push(client, &(struct capos_sqe){.opcode = CAPOS_OP_CALL,
+                                           .flags = CAPOS_SQE_RESULT_IN_RING,
+                                           .user_data = 3,
+                                           .cap = cap,
+                                           .interface_id = 0x1234,
+                                           .result = CAPOS_RING_MESSAGE_OFFSET,
+                                           .result_bytes_max = 64});
+    CHECK_EQ(actor_enter(client, 0, 0), 1);
+    struct capos_cqe cqe = take(client);
+    CHECK_STATUS(cqe.result, STATUS_NO_RESULT_SPACE);
+    CHECK_EQ(cqe.transfer_count | cqe.result_bytes, 0);
+    CHECK_EQ(live(client), before);
+}
+
 // ---- No room ------------------------------------------------------------------------
 
 // Fills an actor's table to the last slot and takes its budget away.
@@ -423,6 +523,9 @@ int main(void)
     RUN(the_end_of_the_sender_drops_what_it_had_on_the_way);
     RUN(an_answer_carries_capabilities);
     RUN(an_answer_that_does_not_fit_leaves_the_server_its_capabilities);
+    RUN(what_is_given_with_an_answer_is_gone_though_it_does_not_fit);
+    RUN(what_is_given_arrives_like_what_is_moved);
+    RUN(a_method_whose_data_does_not_fit_beside_its_capability_is_a_typed_error);
     RUN(a_server_without_room_for_capabilities_costs_the_caller_nothing);
     RUN(a_caller_without_room_for_capabilities_costs_the_server_nothing);
     RUN(a_kernel_method_without_room_for_its_result_has_no_effect);

@@ -233,7 +233,9 @@ static void add_transfer(const struct actor *actor, struct message *message, cap
     uint8_t how = next_byte();
     transfers[message->transfer_count++] = (struct capos_transfer){
         .cap = cap,
-        .how = how >= 252 ? 2 : how & 1,
+        .how = how >= 252   ? 3
+               : how >= 240 ? 2
+                            : how & 1,
         .receiver_mode = how >> 1 & 1 ? CAPOS_HOLD_COPY : how >> 2 & 3,
     };
     (void)actor;
@@ -384,6 +386,29 @@ static uint64_t some_call_id(struct actor *actor)
     return call_id;
 }
 
+// Makes a submission part of a chain now and then.  Names are slots, so that they meet.
+static void add_flags(struct capos_sqe *sqe)
+{
+    uint8_t choice = next_byte();
+    if (choice < 160)
+        return;
+    if ((choice & 1) != 0)
+        sqe->flags |= CAPOS_SQE_LINK;
+    if (sqe->opcode != CAPOS_OP_CALL) {
+        if ((choice & 2) != 0 && sqe->opcode != CAPOS_OP_RECV &&
+            sqe->opcode != CAPOS_OP_RETURN_RECV)
+            sqe->flags |= CAPOS_SQE_QUIET;
+        return;
+    }
+    if ((choice & 2) != 0)
+        sqe->flags |= CAPOS_SQE_PROMISE;
+    if ((choice & 4) != 0) {
+        sqe->flags |= CAPOS_SQE_PIPELINE;
+        sqe->cap = next_byte() % 8;
+        sqe->result_index = choice >= 248 ? next_byte() & 3 : 0;
+    }
+}
+
 // ---- Steps --------------------------------------------------------------------------
 
 static void step_call(struct actor *actor, unsigned slot)
@@ -409,6 +434,7 @@ static void step_call(struct actor *actor, unsigned slot)
     }
     put_params(actor, &sqe, slot, &message);
     put_result(actor, &sqe, slot);
+    add_flags(&sqe);
     actor_push(actor, &sqe);
 }
 
@@ -455,8 +481,11 @@ static void step_other(struct actor *actor, unsigned slot)
         sqe.cap = next_cap(actor);
     else if (sqe.opcode == CAPOS_OP_CANCEL)
         sqe.call_id = next_byte() % ACTOR_SLOTS;
+    else if (sqe.opcode == CAPOS_OP_FINISH)
+        sqe.call_id = next_byte() % 8, sqe.method = next_byte() & 1;
     else
         any_fields(actor, &sqe);
+    add_flags(&sqe);
     actor_push(actor, &sqe);
 }
 
@@ -585,7 +614,7 @@ static void step(struct actor *actor)
     uint8_t choice = next_byte();
     struct capos_cqe cqe;
     if (choice < 80)
-        step_call(actor, choice % ACTOR_SLOTS);
+        step_call(actor, choice % 8 == 0 ? choice % ACTOR_SLOTS : choice % 8);
     else if (choice < 112)
         step_other(actor, choice % ACTOR_SLOTS);
     else if (choice < 176)

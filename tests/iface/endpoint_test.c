@@ -689,7 +689,7 @@ static void a_malformed_transfer_is_refused(void)
     } cases[] = {
         {{.cap = 0}, STATUS_BAD_CAPABILITY},
         {{.cap = budget + (UINT64_C(1) << 32)}, STATUS_BAD_CAPABILITY},
-        {{.cap = budget, .how = 2}, STATUS_BAD_TRANSFER},
+        {{.cap = budget, .how = 3}, STATUS_BAD_TRANSFER},
         {{.cap = budget, .receiver_mode = 3}, STATUS_BAD_TRANSFER},
         {{.cap = budget, .reserved = 1}, STATUS_BAD_TRANSFER},
     };

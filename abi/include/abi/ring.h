@@ -77,7 +77,9 @@ enum capos_opcode {
                               // unless the RETURN fails: then of the RETURN
     CAPOS_OP_RELEASE = 5,     // gives up a capability
     CAPOS_OP_CANCEL = 6,      // withdraws a pending CALL or RECV of this thread
-    CAPOS_OP_COUNT = 7,       // all from here on are reserved: badOpcode
+    // 7 and 8 are reserved: badOpcode
+    CAPOS_OP_FINISH = 9, // ends a promise and releases the results that it leaves
+    CAPOS_OP_COUNT = 10, // all from here on are reserved: badOpcode
 };
 
 // capos_sqe.flags
@@ -86,24 +88,38 @@ enum capos_opcode {
 #define CAPOS_SQE_EXCEPTION \
     0x04u // RETURN*: params holds a CapException and \
           // method its Status, 1 to 5
-#define CAPOS_SQE_FLAGS_KNOWN 0x07u
+#define CAPOS_SQE_LINK \
+    0x08u // the thread's next submission starts when \
+          // this one has succeeded, else it is cancelled
+#define CAPOS_SQE_PIPELINE \
+    0x10u // CALL: cap is the user_data of a promise and \
+          // result_index says which of its capabilities
+#define CAPOS_SQE_PROMISE \
+    0x40u                     // CALL: it is a promise until FINISH names its \
+          // user_data, which no other promise of the thread has
+#define CAPOS_SQE_QUIET 0x80u // no completion if it succeeds
 
 // Which field means what, by opcode; a field that an opcode doesn't name is zero.
 //   NOP          -
-//   CALL         cap, interface_id, method, params*, result*, transfer_count
+//   CALL         cap, interface_id, method, params*, result*, transfer_count; with
+//                PIPELINE result_index
 //   RECV         cap (an Endpoint), result*
 //   RETURN       cap (an Endpoint), call_id, params*, transfer_count, method
 //   RETURN_RECV  as RETURN, and result* for the RECV
 //   RELEASE      cap
 //   CANCEL       call_id holds the user_data of what to withdraw
+//   FINISH       call_id holds the user_data of a promise, method the mask of the
+//                capabilities of its results that the caller keeps
+// Every opcode takes LINK; RETURN, RELEASE, CANCEL and FINISH take QUIET.
 struct capos_sqe {
     uint8_t opcode;          // enum capos_opcode
     uint8_t flags;           // CAPOS_SQE_*
     uint16_t method;         // ordinal of the method in its interface
     uint16_t transfer_count; // struct capos_transfer records behind the params,
                              // at params + params_bytes rounded up to 8
-    uint16_t reserved;
-    uint64_t user_data; // comes back in the completion; the kernel doesn't read it
+    uint16_t result_index;
+    uint64_t user_data; // comes back in the completion; names the operation in CANCEL,
+                        // PIPELINE and FINISH, and means nothing else to the kernel
     capos_cap_id cap;
     union {
         uint64_t interface_id; // Cap'n Proto type id
@@ -136,6 +152,7 @@ static_assert(sizeof(struct capos_cqe) == 32);
 enum capos_transfer_how {
     CAPOS_TRANSFER_COPY = 0, // the sender keeps its hold
     CAPOS_TRANSFER_MOVE = 1, // the sender's hold is gone once the message arrived
+    CAPOS_TRANSFER_GIVE = 2, // ... and also if it couldn't: a valid message takes it away
 };
 
 // What the holder may do with a hold; a transfer can narrow it, never widen it.

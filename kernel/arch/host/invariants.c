@@ -16,6 +16,7 @@
 //  7. Budgets: none has used more than its limit, and what none has used is free frames.
 //  8. Spaces: what is mapped is counted, and no frame that has another reference can be
 //     written to.
+//  9. Chains: nothing is left whose turn has come, and promises are as promise.h says.
 //
 // Used by tests/fuzz/fuzz_sqe.c after each step.
 #include <kernel/arch/host/invariants.h>
@@ -23,6 +24,7 @@
 #include <kernel/arch/host/harness.h>
 #include <kernel/debug/panic.h>
 #include <kernel/ipc/endpoint_state.h>
+#include <kernel/ipc/promise.h>
 #include <kernel/mm/frame.h>
 #include <kernel/object/revocable.h>
 #include <kernel/sched/cpu.h>
@@ -95,7 +97,7 @@ static uint32_t check_operation(const struct thread *thread, struct op *op)
     const struct endpoint *endpoint = minted_of(op->object)->endpoint;
     HOLDS(op->call_slot < endpoint->slot_count && endpoint->slots[op->call_slot].op == op,
           "a call's slot is its own");
-    HOLDS(op->delivered != list_linked(&op->queue_link), "a call is queued until delivered");
+    HOLDS(list_linked(&op->queue_link), "a call is queued, or of the process that received it");
     count_hold(op->object);
     (void)find(&endpoint->object); // alive, though perhaps nobody holds it any more
     return moved;
@@ -109,6 +111,23 @@ static bool is_current(const struct thread *thread)
     return false;
 }
 
+// What is linked, and what builds on promises.
+static void check_chains(const struct thread *thread)
+{
+    const struct ring *ring = &thread->ring;
+    HOLDS(ring->under_way == nullptr, "no submission is under way any more");
+    HOLDS(ring->attention || (ring->chain_tail == nullptr && !ring->chain_failed),
+          "an open chain has the ring's attention");
+    HOLDS(list_count(&thread->promises) == thread->promise_count, "promises are counted");
+    for (struct list_link *link = list_first(&thread->promises); link != nullptr;
+         link = list_next(&thread->promises, link)) {
+        const struct promise *promise = container_of(link, struct promise, thread_link);
+        HOLDS(promise->resumed_count == 0, "nobody whose turn has come still waits");
+        HOLDS(!promise->settled || (list_empty(&promise->waiting) && !promise->finished),
+              "nobody waits for a settled promise, and a finished one is gone");
+    }
+}
+
 static uint32_t check_thread(const struct thread *thread)
 {
     uint32_t count = 0, moved = 0;
@@ -119,6 +138,7 @@ static uint32_t check_thread(const struct thread *thread)
     HOLDS(count <= CAPOS_CQ_ENTRIES, "every pending operation has a completion entry");
     HOLDS((thread->state == THREAD_RUNNING) == is_current(thread),
           "a running thread is the current one of a CPU");
+    check_chains(thread);
     return moved;
 }
 
@@ -178,6 +198,10 @@ static void check_process(struct process *process)
         HOLDS(thread->process == process, "a thread is in its own process's list");
         moved += check_thread(thread);
     }
+    for (struct list_link *link = list_first(&process->received); link != nullptr;
+         link = list_next(&process->received, link))
+        HOLDS(container_of(link, struct op, queue_link)->delivered,
+              "a process has received calls that were delivered");
     check_table(&process->caps, moved);
     // Now and then, for it takes long; where a start failed, a ring's place stays taken.
     if (process->state == PROCESS_ALIVE && round % 8 == 0)
