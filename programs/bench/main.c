@@ -150,32 +150,35 @@ static echo_cap server_start(const struct capos_image *image, const char *const 
     return server;
 }
 
-// The leanest IPC: both ends are programs that measure and answer without libcapos.
-static void measure_ring_ping(void)
+// The leanest IPC: both ends are programs that measure and answer without libcapos.  With a
+// fifth argument a capability goes there and back as well.
+static void measure_ring_ping(const char *region, uint32_t argument_count)
 {
     static const char *const serve[] = {"ring_ping", "server"};
-    static const char *const call[] = {"ring_ping", "client", "6", "100"};
+    static const char *const call[] = {"ring_ping", "client", "6", "100", "pass"};
     static_assert(BATCHES == 6);
     struct capos_image image;
     image_open(&image, "ring_ping");
     echo_cap server = server_start(&image, serve, 2);
-    struct capos_spawn_grant grant = {.name = "server",
-                                      .capability = capos_transfer_move(server.id)};
+    struct capos_spawn_grant grants[] = {
+        {.name = "server", .capability = capos_transfer_move(server.id)},
+        {.name = "gift", .capability = capos_transfer_copy(budget.id)},
+    };
     struct capos_process process;
     require(capos_spawn(&spawner, &image,
                         &(struct capos_spawn_request){
                             .name = "ring_ping",
                             .budget = budget,
-                            .grants = &grant,
-                            .grant_count = 1,
+                            .grants = grants,
+                            .grant_count = 2,
                             .arguments = call,
-                            .argument_count = 4,
+                            .argument_count = argument_count,
                         },
                         &process),
             "spawn of ring_ping");
     exited(process.handle);
     for (unsigned batch = 0; batch < BATCHES; batch++) {
-        regions[region_count].name = "ipc_rt_32";
+        regions[region_count].name = region;
         regions[region_count++].operations = 100;
     }
 }
@@ -268,7 +271,8 @@ int main(void)
     require(capos_find("budget", INTERFACE_MEMORY_BUDGET, &budget.id), "budget");
     require(capos_spawner_find(&spawner), "spawner");
     measure_ring();
-    measure_ring_ping();
+    measure_ring_ping("ipc_rt_32", 4);
+    measure_ring_ping("ipc_rt_cap", 5);
     measure_ipc();
     measure_memory();
     measure_processes();

@@ -68,6 +68,19 @@ static void fill_area(struct actor *actor, uint8_t seed)
         ring[AREA + i] = (uint8_t)(seed + i * 13 + i / 256);
 }
 
+// What travels with the call or the answer of a script: descriptors for capabilities of the
+// sender, by their number in `gifts`.
+enum { GIFT_COPY, GIFT_MOVE, GIFT_NONE, GIFT_RELEASED, GIFT_OBJECT, GIFTS };
+static capos_cap_id client_gifts[GIFTS], server_gifts[GIFTS];
+
+static void make_gifts(struct actor *actor, capos_cap_id gifts[GIFTS])
+{
+    for (unsigned i = GIFT_COPY; i <= GIFT_NONE; i++)
+        gifts[i] = actor_give_own(actor, notification_create(actor->budget), i);
+    gifts[GIFT_RELEASED] = actor_give(actor, timer_object());
+    CHECK_EQ(actor_release(actor, gifts[GIFT_RELEASED]), 0);
+}
+
 static void make_world(void)
 {
     server = actor_create("server");
@@ -80,6 +93,10 @@ static void make_world(void)
     struct capos_cqe cqe = actor_call(server, &mint);
     capos_cap_id minted = actor_result_cap(server, 0, &cqe, 0);
     object = actor_give(client, actor_object(server, minted));
+    make_gifts(client, client_gifts);
+    make_gifts(server, server_gifts);
+    client_gifts[GIFT_OBJECT] = object;
+    server_gifts[GIFT_OBJECT] = minted;
     fill_area(server, 1);
     fill_area(client, 101);
 }
@@ -301,6 +318,101 @@ static void every_other_field_has_the_same_outcome_both_ways(void)
     }
 }
 
+// ---- Capabilities -------------------------------------------------------------------
+
+struct gift {
+    uint8_t gift, how, mode;
+};
+
+static struct gift gifts_sent[CAPOS_TRANSFER_COUNT_MAX];
+
+static void write_descriptors(struct actor *actor, const capos_cap_id *gifts,
+                              const struct capos_sqe *sqe)
+{
+    struct capos_transfer *to =
+        (void *)((uint8_t *)actor_ring(actor) + sqe->params + sqe->params_bytes);
+    for (unsigned i = 0; i < sqe->transfer_count; i++)
+        to[i] = (struct capos_transfer){.cap = gifts[gifts_sent[i].gift],
+                                        .how = gifts_sent[i].how,
+                                        .receiver_mode = gifts_sent[i].mode};
+}
+
+static void client_sends_gifts(void)
+{
+    write_descriptors(client, client_gifts, &script.call);
+}
+
+static void server_sends_gifts(void)
+{
+    write_descriptors(server, server_gifts, &script.answer);
+}
+
+static void fill_table(struct actor *actor)
+{
+    while (actor->process->caps.free_count > 1)
+        (void)actor_give(actor, timer_object());
+}
+
+static void client_sends_gifts_to_a_full_table(void)
+{
+    fill_table(server);
+    client_sends_gifts();
+}
+
+static void server_sends_gifts_to_a_full_table(void)
+{
+    fill_table(client);
+    server_sends_gifts();
+}
+
+static void compare_gifts(uint16_t count)
+{
+    script_reset();
+    script.call.transfer_count = count;
+    script.before_call = client_sends_gifts;
+    compare();
+    script.before_call = client_sends_gifts_to_a_full_table;
+    compare();
+    script_reset();
+    script.answer.transfer_count = count;
+    script.before_answer = server_sends_gifts;
+    compare();
+    script.before_answer = server_sends_gifts_to_a_full_table;
+    compare();
+}
+
+static void every_capability_has_the_same_outcome_both_ways(void)
+{
+    for (unsigned i = 0; i < GIFTS * 4 * 4; i++) {
+        gifts_sent[0] = (struct gift){
+            .gift = (uint8_t)(i / 16), .how = i / 4 % 4, .mode = (uint8_t)(i % 4)};
+        for (uint8_t second = 0; second < GIFTS; second++) {
+            gifts_sent[1] = (struct gift){.gift = second, .how = CAPOS_TRANSFER_MOVE};
+            compare_gifts(second == 0 ? 1 : 2);
+        }
+    }
+}
+
+static void every_number_of_capabilities_has_the_same_outcome_both_ways(void)
+{
+    memset(gifts_sent, 0, sizeof gifts_sent); // copies
+    for (uint16_t count = 0; count <= CAPOS_TRANSFER_COUNT_MAX; count++)
+        compare_gifts(count);
+    // Against every room for them.
+    for (uint32_t room = 0; room < 160; room += 8) {
+        script_reset();
+        script.call.transfer_count = 3;
+        script.receive.result_bytes_max = 32 + room;
+        script.before_call = client_sends_gifts;
+        compare();
+        script_reset();
+        script.answer.transfer_count = 3;
+        script.call.result_bytes_max = room;
+        script.before_answer = server_sends_gifts;
+        compare();
+    }
+}
+
 // ---- Other states -------------------------------------------------------------------
 
 static void client_has_an_unconsumed_completion(void)
@@ -312,6 +424,45 @@ static void client_has_an_unconsumed_completion(void)
 static void client_submits_a_nop_first(void)
 {
     actor_push_simple(client, 5, CAPOS_OP_NOP, 0, 0);
+}
+
+static void push_releases(struct actor *actor, capos_cap_id first, capos_cap_id second)
+{
+    struct capos_sqe release = {
+        .opcode = CAPOS_OP_RELEASE, .flags = CAPOS_SQE_QUIET, .user_data = 9, .cap = first};
+    actor_push(actor, &release);
+    release.cap = second;
+    actor_push(actor, &release);
+}
+
+static void client_releases_first(void)
+{
+    push_releases(client, client_gifts[GIFT_COPY], client_gifts[GIFT_MOVE]);
+}
+
+static void client_releases_first_what_it_calls(void)
+{
+    push_releases(client, client_gifts[GIFT_COPY], object);
+}
+
+static void client_releases_first_what_it_has_not(void)
+{
+    push_releases(client, client_gifts[GIFT_COPY], client_gifts[GIFT_RELEASED]);
+}
+
+static void server_releases_first(void)
+{
+    push_releases(server, server_gifts[GIFT_COPY], server_gifts[GIFT_OBJECT]);
+}
+
+static void server_releases_first_what_it_serves(void)
+{
+    push_releases(server, server_gifts[GIFT_COPY], endpoint);
+}
+
+static void server_releases_first_what_it_has_not(void)
+{
+    push_releases(server, server_gifts[GIFT_RELEASED], server_gifts[GIFT_COPY]);
 }
 
 static void client_lies_about_its_completions(void)
@@ -381,10 +532,18 @@ static void every_state_has_the_same_outcome_both_ways(void)
         server_lies_about_its_completions,
         client_holds_the_last,
         a_third_thread_is_ready,
+        client_releases_first,
+        client_releases_first_what_it_calls,
+        client_releases_first_what_it_has_not,
     };
     static void (*const before_answer[])(void) = {
-        client_lies_about_its_completions, client_queues_another_call,
-        somebody_releases_another_object,  server_revokes_the_object,
+        client_lies_about_its_completions,
+        client_queues_another_call,
+        server_releases_first,
+        server_releases_first_what_it_serves,
+        server_releases_first_what_it_has_not,
+        somebody_releases_another_object,
+        server_revokes_the_object,
         a_third_thread_is_ready,
     };
     for (unsigned i = 0; i < sizeof before_call / sizeof before_call[0]; i++) {
@@ -515,6 +674,35 @@ static void calls_on_objects_of_the_kernel_have_the_same_outcome_both_ways(void)
 
 // ---- That it is taken at all --------------------------------------------------------
 
+CORE_TEST(a_capability_goes_straight_across_and_back_behind_releases)
+{
+    script_reset();
+    make_world();
+    struct capos_sqe receive = receive_sqe(AREA, 4096), call = call_sqe();
+    CHECK_EQ(submit(server, &receive, SHORT_WAY), ACTOR_BLOCKED);
+    (void)actor_create("third"); // would be next if the way were long
+    actor_run(client);
+    push_releases(client, client_gifts[GIFT_NONE], actor_give(client, timer_object()));
+    gifts_sent[0] = (struct gift){.gift = GIFT_COPY, .how = CAPOS_TRANSFER_MOVE};
+    call.transfer_count = 1;
+    call.cap = object;
+    write_descriptors(client, client_gifts, &call);
+    CHECK_EQ(submit(client, &call, SHORT_WAY), ACTOR_BLOCKED);
+    CHECK(arch_cpu()->current == actor_thread(server));
+    CHECK_EQ(take(server).transfer_count, 1);
+    const uint8_t *ring = (const uint8_t *)actor_ring(server);
+    const struct capos_recv_header *header = (const void *)(ring + AREA);
+    const struct capos_cap_record *record = (const void *)(ring + AREA + sizeof *header + 32);
+    CHECK_EQ(record->interface_id, INTERFACE_NOTIFICATION);
+    server_gifts[GIFT_COPY] = record->cap;
+    struct capos_sqe answer = return_sqe(header->call_id);
+    answer.transfer_count = 1;
+    write_descriptors(server, server_gifts, &answer);
+    CHECK_EQ(submit(server, &answer, SHORT_WAY), ACTOR_BLOCKED);
+    CHECK(arch_cpu()->current == actor_thread(client));
+    CHECK_EQ(take(client).transfer_count, 1);
+}
+
 CORE_TEST(a_call_and_its_answer_go_straight_across)
 {
     script_reset();
@@ -602,6 +790,9 @@ int main(void)
     RUN(every_buffer_of_an_answer_has_the_same_outcome_both_ways);
     RUN(every_size_against_every_room_has_the_same_outcome_both_ways);
     RUN(every_other_field_has_the_same_outcome_both_ways);
+    RUN(a_capability_goes_straight_across_and_back_behind_releases);
+    RUN(every_capability_has_the_same_outcome_both_ways);
+    RUN(every_number_of_capabilities_has_the_same_outcome_both_ways);
     RUN(every_state_has_the_same_outcome_both_ways);
     RUN(calls_on_objects_of_the_kernel_have_the_same_outcome_both_ways);
     return test_report();

@@ -148,7 +148,8 @@ static int64_t answer_and_receive(uint64_t call_id, enum status exception,
     struct capos_transfer transfers[CAPOS_TRANSFER_COUNT_MAX];
     for (unsigned i = 0; i < count; i++)
         transfers[i] = (struct capos_transfer){.cap = caps[i], .how = CAPOS_TRANSFER_MOVE};
-    actor_write(server, actor_params_address(server, 2), transfers, count * sizeof transfers[0]);
+    actor_write(server, actor_params_address(server, 2), transfers,
+                count * sizeof transfers[0]);
     actor_push(server, &(struct capos_sqe){
                            .opcode = CAPOS_OP_RETURN_RECV,
                            .flags = exception == STATUS_OK ? 0 : CAPOS_SQE_EXCEPTION,
@@ -460,8 +461,8 @@ CORE_TEST(calls_build_on_results_of_the_kernel)
 CORE_TEST(the_kernel_acts_for_a_caller_who_sleeps)
 {
     make_pair();
-    capos_cap_id bell = actor_give_own(client, notification_create(client->budget),
-                                       CAPOS_HOLD_COPY);
+    capos_cap_id bell =
+        actor_give_own(client, notification_create(client->budget), CAPOS_HOLD_COPY);
     struct object *notification = actor_object(client, bell);
     push_call(1, CAPOS_SQE_PROMISE, root);
     push_signal(2, CAPOS_SQE_PIPELINE, 1, 4);
@@ -480,15 +481,14 @@ CORE_TEST(the_kernel_acts_for_a_caller_who_sleeps)
 CORE_TEST(a_call_may_build_on_the_object_that_it_waits_for)
 {
     make_pair();
-    capos_cap_id bell = actor_give_own(client, notification_create(client->budget),
-                                       CAPOS_HOLD_COPY);
+    capos_cap_id bell =
+        actor_give_own(client, notification_create(client->budget), CAPOS_HOLD_COPY);
     push_wait(1, CAPOS_SQE_LINK, bell, 1);
     push_signal(2, CAPOS_SQE_LINK, bell, 2);
     push_wait(3, CAPOS_SQE_LINK, bell, 2);
     push_signal(4, CAPOS_SQE_LINK, bell, 7);
     push_short(CAPOS_OP_RELEASE, 0, 5, 0, 0);
-    struct capos_sqe *queue =
-        (void *)((uint8_t *)actor_ring(client) + CAPOS_RING_SQ_OFFSET);
+    struct capos_sqe *queue = (void *)((uint8_t *)actor_ring(client) + CAPOS_RING_SQ_OFFSET);
     queue[(client->sq_tail - 1) % CAPOS_SQ_ENTRIES].cap = bell;
     for (unsigned slot = 6; slot < 12; slot++)
         push_wait(slot, 0, bell, 5);
@@ -657,8 +657,8 @@ CORE_TEST(a_chain_is_as_long_as_the_queue)
 CORE_TEST(a_quiet_submission_completes_only_if_it_fails)
 {
     make_pair();
-    capos_cap_id bell = actor_give_own(client, notification_create(client->budget),
-                                       CAPOS_HOLD_COPY);
+    capos_cap_id bell =
+        actor_give_own(client, notification_create(client->budget), CAPOS_HOLD_COPY);
     struct capos_sqe release = {
         .opcode = CAPOS_OP_RELEASE, .flags = CAPOS_SQE_QUIET, .user_data = 1, .cap = bell};
     actor_push(client, &release);
@@ -689,9 +689,8 @@ CORE_TEST(who_waits_may_end_its_own_process)
 {
     make_pair();
     push_call(1, CAPOS_SQE_PROMISE | CAPOS_SQE_LINK, root);
-    struct actor_call suicide =
-        call_of(actor_give(client, &client->process->object), INTERFACE_PROCESS_HANDLE,
-                PROCESS_HANDLE_METHOD_KILL);
+    struct actor_call suicide = call_of(actor_give(client, &client->process->object),
+                                        INTERFACE_PROCESS_HANDLE, PROCESS_HANDLE_METHOD_KILL);
     push_kernel_call(2, 0, &suicide);
     push_call(3, CAPOS_SQE_PIPELINE, 1);
     CHECK_EQ(actor_enter(client, 3, CAPOS_FOREVER), ACTOR_BLOCKED);

@@ -31,6 +31,7 @@ LIMITS = {
     'nop_32_per_op': 100,
     'call_timer_now': 700,
     'ipc_rt_32': 1200,
+    'ipc_rt_cap': 1500,
     'page_fault': 700,
     'spawn_exit_wait': 60000,
     'first_line_wall_s': 0.3,
