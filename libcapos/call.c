@@ -60,12 +60,21 @@ void ring_client_init(struct ring_client *ring, void *ring_address)
     };
 }
 
+[[noreturn, gnu::noinline]] static void enter_failed(int64_t result)
+{
+    capos_panic("cap_enter: %s", status_name((enum status)(-result)));
+}
+
 // Enters the kernel.  The indices are ours, so an error says that libcapos is wrong.
-static void enter(uint32_t completions_min)
+static void enter(struct ring_client *ring, uint32_t completions_min)
 {
     int64_t result = capos_cap_enter(completions_min, completions_min == 0 ? 0 : CAPOS_FOREVER);
     if (result < 0)
-        capos_panic("cap_enter: %s", status_name((enum status)(-result)));
+        enter_failed(result);
+    if (ring->quiet != 0) [[clang::unlikely]] { // taken
+        ring->in_flight -= ring->quiet;
+        ring->quiet = 0;
+    }
 }
 
 void ring_ready_append(struct ring_client *ring, struct capos_call *call)
@@ -108,6 +117,17 @@ static void completion_take(struct ring_client *ring)
     __atomic_store_n(&ring->header->cq_head, ++ring->cq_head, __ATOMIC_RELEASE);
 }
 
+// A release, a cancel or a finish failed.  A cancel that came too late is no error; a release of
+// what isn't held is a mistake of the program, like freeing memory twice.
+[[gnu::noinline]] static void quiet_failed(struct ring_client *ring,
+                                           const struct capos_cqe *completion)
+{
+    if (completion->result == -(int32_t)STATUS_BAD_CAPABILITY &&
+        (completion->user_data & RELEASE_IF_HELD) == 0)
+        capos_panic("capos_release: a capability that isn't held");
+    ring->in_flight++; // it wasn't counted any more
+}
+
 void ring_consume(struct ring_client *ring)
 {
     while (ring->cq_head != __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE)) {
@@ -118,12 +138,9 @@ void ring_consume(struct ring_client *ring)
         if (kind == COMPLETION_CALL) [[clang::likely]] {
             call_done(ring, (struct capos_call *)user_data, completion);
             completion_take(ring);
-        } else if (kind == COMPLETION_RELEASE) {
-            // A release or a cancel.  A cancel that came too late is no error; a release
-            // of what isn't held is a mistake of the program, like freeing memory twice.
-            if (completion->result == -(int32_t)STATUS_BAD_CAPABILITY &&
-                (user_data & RELEASE_IF_HELD) == 0)
-                capos_panic("capos_release: a capability that isn't held");
+        } else if (kind == COMPLETION_QUIET) {
+            if (completion->result < 0) [[clang::unlikely]]
+                quiet_failed(ring, completion);
             completion_take(ring);
         } else {
             struct capos_cqe copy = *completion;
@@ -133,59 +150,50 @@ void ring_consume(struct ring_client *ring)
     }
 }
 
-void ring_wait(struct ring_client *ring)
+void ring_wait_for(struct ring_client *ring, uint32_t count)
 {
     if (__atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) == ring->cq_head)
-        enter(1);
+        enter(ring, count);
     ring_consume(ring);
 }
 
 void ring_flush(struct ring_client *ring)
 {
-    enter(0);
+    enter(ring, 0);
     ring_consume(ring);
 }
 
-// How many submissions of a kind may be in flight (invariant 2 of thread.h).
-static uint32_t in_flight_limit(const struct ring_client *ring, enum completion_kind kind)
+bool ring_make_room(struct ring_client *ring, enum completion_kind kind)
 {
-    return kind == COMPLETION_CALL ? ring->in_flight_max - 1 - ring->reserved
-                                   : ring->in_flight_max;
+    ring_flush(ring);
+    return ring->in_flight < ring_in_flight_limit(ring, kind);
 }
 
 struct capos_sqe *ring_submission(struct ring_client *ring, uint64_t user_data,
                                   enum completion_kind kind)
 {
-    if (ring->in_flight >= in_flight_limit(ring, kind)) [[clang::unlikely]] {
-        ring_flush(ring);
-        if (ring->in_flight >= in_flight_limit(ring, kind))
-            return nullptr;
-    }
-    struct capos_sqe *entry = &ring->submissions[ring->sq_tail & ring->submission_mask];
-    *entry = (struct capos_sqe){.user_data = user_data | kind};
+    struct capos_sqe *entry = ring_entry(ring, kind);
+    if (entry != nullptr)
+        *entry = (struct capos_sqe){.user_data = user_data | kind};
     return entry;
 }
 
-void ring_submit(struct ring_client *ring)
-{
-    ring->in_flight++;
-    __atomic_store_n(&ring->header->sq_tail, ++ring->sq_tail, __ATOMIC_RELEASE);
-}
-
 // What completes at once always finds room (invariant 2 of thread.h).
-static struct capos_sqe *release_submission(struct ring_client *ring, uint64_t user_data)
+[[gnu::noinline]] static struct capos_sqe *
+quiet_submission(struct ring_client *ring, enum capos_opcode opcode, uint64_t user_data)
 {
-    struct capos_sqe *entry = ring_submission(ring, user_data, COMPLETION_RELEASE);
+    struct capos_sqe *entry = ring_submission(ring, user_data, COMPLETION_QUIET);
     if (entry == nullptr)
         capos_panic("the ring has no room, against invariant 2 of thread.h");
+    entry->opcode = (uint8_t)opcode;
+    entry->flags = CAPOS_SQE_QUIET;
+    ring->quiet++;
     return entry;
 }
 
 static void release(struct ring_client *ring, capos_cap_id cap, uint64_t user_data)
 {
-    struct capos_sqe *entry = release_submission(ring, user_data);
-    entry->opcode = CAPOS_OP_RELEASE;
-    entry->cap = cap;
+    quiet_submission(ring, CAPOS_OP_RELEASE, user_data)->cap = cap;
     ring_submit(ring);
 }
 
@@ -202,9 +210,7 @@ void ring_release_if_held(struct ring_client *ring, capos_cap_id cap)
 
 void ring_cancel(struct ring_client *ring, uint64_t user_data)
 {
-    struct capos_sqe *entry = release_submission(ring, 0);
-    entry->opcode = CAPOS_OP_CANCEL;
-    entry->call_id = user_data;
+    quiet_submission(ring, CAPOS_OP_CANCEL, 0)->call_id = user_data;
     ring_submit(ring);
 }
 
@@ -255,6 +261,8 @@ static void *call_lay_out(struct capos_call *call, uint8_t *block, enum call_mem
     call->state = CALL_BEGUN;
     call->cap_count = 0;
     call->caps_taken = 0;
+    call->promised = false;
+    call->ahead = 0;
     call->on_done = nullptr;
     return block;
 }
@@ -342,19 +350,94 @@ static void call_memory_give(struct capos_call *call)
     }
 }
 
+// ---- Promises ----------------------------------------------------------------------
+
+void capos_call_promise(struct capos_call *call)
+{
+    struct ring_client *ring = &thread_self()->ring;
+    call->promised = true;
+    call->serial = ++ring->promise_serial;
+    call->promise_next = ring->promise_first;
+    ring->promise_first = call;
+}
+
+static void promise_forget(struct ring_client *ring, struct capos_call *call)
+{
+    struct capos_call **at = &ring->promise_first;
+    while (*at != call)
+        at = &(*at)->promise_next;
+    *at = call->promise_next;
+}
+
+// The kernel forgets the promise too, and the capabilities that nobody took.
+[[gnu::noinline]] static void promise_finish(struct ring_client *ring, struct capos_call *call,
+                                             uint16_t kept)
+{
+    promise_forget(ring, call);
+    struct capos_sqe *entry = quiet_submission(ring, CAPOS_OP_FINISH, 0);
+    entry->call_id = (uint64_t)call | COMPLETION_CALL;
+    entry->method = kept;
+    ring_submit(ring);
+}
+
+// Makes a submission one that is promised, or on what is.
+[[gnu::noinline]] static void call_build(struct ring_client *ring, struct capos_call *call,
+                                         struct capos_sqe *entry)
+{
+    if (call->promised)
+        entry->flags |= CAPOS_SQE_PROMISE;
+    if (entry->cap < CAPOS_PROMISED)
+        return;
+    uint64_t name = entry->cap & ~(CAPOS_PROMISED | 7);
+    for (const struct capos_call *at = ring->promise_first; at != nullptr;
+         at = at->promise_next) {
+        if ((uint64_t)at != name)
+            continue;
+        call->ahead = at->serial;
+        entry->flags |= CAPOS_SQE_PIPELINE;
+        entry->result_index = entry->cap & 7;
+        entry->cap = name | COMPLETION_CALL;
+        return;
+    }
+}
+
+// How many completions there will be before that of the call is there: of each call on which it
+// builds, and its own.
+[[gnu::noinline]] static uint32_t completions_ahead(const struct ring_client *ring,
+                                                    const struct capos_call *call)
+{
+    uint32_t count = 1;
+    for (uint32_t serial = call->ahead; serial != 0;) {
+        const struct capos_call *at = ring->promise_first;
+        while (at != nullptr && at->serial != serial)
+            at = at->promise_next;
+        if (at == nullptr || at->state == CALL_DONE)
+            break;
+        count++;
+        serial = at->ahead;
+    }
+    return count;
+}
+
 // ---- The life of a call ------------------------------------------------------------
+
+[[gnu::noinline]] static void transfers_copy(struct capos_call *call, uint32_t params_bytes,
+                                             const struct capos_transfer *transfers,
+                                             uint32_t count)
+{
+    memcpy(call->params + round_up_8(params_bytes), transfers, count * sizeof *transfers);
+}
 
 enum status capos_call_submit(struct capos_call *call, capos_cap_id cap, uint64_t interface_id,
                               uint16_t method, uint32_t params_bytes,
                               const struct capos_transfer *transfers, uint32_t transfer_count)
 {
     struct ring_client *ring = &thread_self()->ring;
-    struct capos_sqe *entry = ring_submission(ring, (uint64_t)call, COMPLETION_CALL);
+    struct capos_sqe *entry = ring_entry(ring, COMPLETION_CALL);
     if (entry == nullptr)
         return STATUS_OVERLOADED;
     if (transfer_count != 0)
-        memcpy(call->params + round_up_8(params_bytes), transfers,
-               transfer_count * sizeof *transfers);
+        transfers_copy(call, params_bytes, transfers, transfer_count);
     // A call's two messages lie together: both in the ring, or both on the heap.
     bool in_ring = call->memory != CALL_HEAP;
     uint64_t origin = in_ring ? (uint64_t)ring->header : 0;
@@ -371,6 +454,8 @@ enum status capos_call_submit(struct capos_call *call, capos_cap_id cap, uint64_
         .result_bytes_max = call->result_bytes_max,
         .result = (uint64_t)call->result_buffer - origin,
     };
+    if (call->promised || cap >= CAPOS_PROMISED) [[clang::unlikely]]
+        call_build(ring, call, entry);
     call->state = CALL_SUBMITTED;
     ring_submit(ring);
     return STATUS_OK;
@@ -378,6 +463,7 @@ enum status capos_call_submit(struct capos_call *call, capos_cap_id cap, uint64_
 
 void capos_call_cancel(struct capos_call *call)
 {
+    call->ahead = 0; // it completes before those
     if (call->state == CALL_SUBMITTED)
         ring_cancel(&thread_self()->ring, (uint64_t)call | COMPLETION_CALL);
 }
@@ -434,7 +520,7 @@ enum status capos_call_wait(struct capos_call *call)
     if (call->on_done != nullptr) [[clang::unlikely]]
         call_unwatch(ring, call);
     while (call->state != CALL_DONE)
-        ring_wait(ring);
+        ring_wait_for(ring, call->ahead == 0 ? 1 : completions_ahead(ring, call));
     if (call->completion_result < 0) [[clang::unlikely]] {
         enum status status = (enum status)(-call->completion_result);
         call->cap_count = 0;
@@ -461,21 +547,30 @@ enum status capos_call_take(struct capos_call *call, uint32_t index, uint64_t in
     return STATUS_OK;
 }
 
-enum status capos_call_end(struct capos_call *call, enum status status)
+[[gnu::noinline]] static enum status call_end_slow(struct capos_call *call, enum status status)
 {
-    if (call->cap_count == 0 && call->memory == CALL_SYNC) [[clang::likely]] {
-        thread_self()->ring.sync_in_use = false;
-        return status;
-    }
-    for (uint32_t i = 0; i < call->cap_count; i++)
+    if (call->promised)
+        promise_finish(&thread_self()->ring, call, status == STATUS_OK ? call->caps_taken : 0);
+    for (uint32_t i = 0; i < call->cap_count && !call->promised; i++)
         if (status != STATUS_OK || (call->caps_taken >> i & 1) == 0)
             capos_release(call->caps[i].cap);
     call_memory_give(call);
     return status;
 }
 
+enum status capos_call_end(struct capos_call *call, enum status status)
+{
+    if (call->cap_count == 0 && call->memory == CALL_SYNC) [[clang::likely]] {
+        thread_self()->ring.sync_in_use = false;
+        return status;
+    }
+    return call_end_slow(call, status);
+}
+
 enum status capos_call_abandon(struct capos_call *call, enum status status)
 {
+    if (call->promised)
+        promise_forget(&thread_self()->ring, call);
     call_memory_give(call);
     return status;
 }

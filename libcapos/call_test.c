@@ -44,6 +44,7 @@ static unsigned released_count;
 static bool hold_calls;            // calls stay pending
 static enum status release_status; // of every release
 static void (*on_idle)(void);      // called when a wait has nothing to wait for
+static uint32_t last_min_complete; // of cap_enter
 static uint64_t delivered;         // user_data of the receive that was completed last
 
 static void *place_of(uint64_t place, bool in_ring)
@@ -64,6 +65,13 @@ static void complete(const struct capos_sqe *entry, int32_t result, uint32_t fla
         .transfer_count = transfers,
     };
     header->cq_tail++;
+}
+
+static void complete_quietly(const struct capos_sqe *entry, enum status status)
+{
+    CHECK_EQ(entry->flags, CAPOS_SQE_QUIET);
+    if (status != STATUS_OK)
+        complete(entry, -(int32_t)status, 0, 0, 0);
 }
 
 static uint8_t *result_of(const struct capos_sqe *entry)
@@ -113,13 +121,16 @@ static void take(const struct capos_sqe *entry)
         break;
     case CAPOS_OP_RELEASE:
         released[released_count++ % 100] = entry->cap;
-        complete(entry, -(int32_t)release_status, 0, 0, 0);
+        complete_quietly(entry, release_status);
+        break;
+    case CAPOS_OP_FINISH:
+        complete_quietly(entry, STATUS_OK);
         break;
     case CAPOS_OP_CANCEL: // of receives; the last one that was delivered isn't pending
         if (entry->call_id != delivered)
             complete(&(struct capos_sqe){.user_data = entry->call_id},
                      -(int32_t)STATUS_CANCELLED, 0, 0, 0);
-        complete(entry, entry->call_id == delivered ? -(int32_t)STATUS_NOT_FOUND : 0, 0, 0, 0);
+        complete_quietly(entry, entry->call_id == delivered ? STATUS_NOT_FOUND : STATUS_OK);
         break;
     case CAPOS_OP_RETURN:
         complete(entry, 0, 0, 0, 0);
@@ -133,6 +144,7 @@ int64_t capos_cap_enter(uint64_t min_complete, uint64_t timeout_ns)
 {
     const struct capos_sqe *submissions = (void *)(region + CAPOS_RING_SQ_OFFSET);
     (void)timeout_ns;
+    last_min_complete = (uint32_t)min_complete;
     while (header->sq_head != header->sq_tail) {
         struct capos_sqe entry = submissions[header->sq_head % CAPOS_SQ_ENTRIES];
         header->sq_head++;
@@ -402,7 +414,7 @@ static void server_answers_later_and_in_any_order(void)
     CHECK_EQ(capos_server_take(held[0], 0, 9, &cap), STATUS_OK);
     reply_word(held[1], 7);
     reply_word(held[0], 8);
-    (void)capos_cap_enter(0, 0);
+    ring_flush(&thread_block.ring);
     // Slot 1's capability was not taken: its release comes before its answer.
     CHECK_EQ(taken[2].opcode, CAPOS_OP_RELEASE);
     CHECK_EQ(taken[2].cap, 81);
@@ -411,7 +423,6 @@ static void server_answers_later_and_in_any_order(void)
     CHECK(memcmp(params_of(&taken[3]), &(uint64_t){7}, 8) == 0);
     CHECK_EQ(taken[4].call_id, 500);
     CHECK_EQ(taken_count, 5);
-    ring_consume(&thread_block.ring);
     CHECK_EQ(thread_block.ring.reserved, 0);
     CHECK_EQ(thread_block.ring.in_flight, 2);
 }
@@ -458,13 +469,16 @@ static void server_answer_to_a_dead_client_keeps_nothing(void)
     CHECK(capos_server_reply_buffer(held[0], 8) != nullptr);
     capos_server_reply(held[0], 8, transfers, 2);
     (void)capos_cap_enter(0, 0);
-    CHECK_EQ(released_count, 2); // what came with the call, and what was to be moved
-    CHECK_EQ(released[1], 92);
-    CHECK_EQ(taken[taken_count - 2].opcode, CAPOS_OP_RETURN_RECV);
+    CHECK_EQ(released_count, 1); // what came with the call
+    CHECK_EQ(taken[taken_count - 1].opcode, CAPOS_OP_RETURN_RECV);
+    const struct capos_transfer *sent = (const void *)(params_of(&taken[taken_count - 1]) + 8);
+    CHECK_EQ(sent[0].how, CAPOS_TRANSFER_COPY);
+    CHECK_EQ(sent[1].how, CAPOS_TRANSFER_GIVE);
     complete(receive_of(0), -(int32_t)STATUS_NOT_FOUND, 0, 0, 0);
     capos_loop_step(true);
     (void)capos_cap_enter(0, 0);
-    CHECK_EQ(released_count, 2);
+    CHECK_EQ(released_count, 2); // what was to be moved
+    CHECK_EQ(released[1], 92);
     CHECK_EQ(receive_of(0)->opcode, CAPOS_OP_RECV);
 }
 
@@ -478,7 +492,10 @@ static void server_release_of_what_was_moved_is_no_error(void)
     struct capos_transfer transfer = capos_transfer_move(cap);
     CHECK(capos_server_reply_buffer(held[0], 8) != nullptr);
     capos_server_reply(held[0], 8, &transfer, 1);
-    release_status = STATUS_BAD_CAPABILITY; // it has arrived, so it is held no longer
+    (void)capos_cap_enter(0, 0);
+    complete(receive_of(0), -(int32_t)STATUS_BAD_ADDRESS, 0, 0, 0);
+    capos_loop_step(true);
+    release_status = STATUS_BAD_CAPABILITY; // such an answer has taken it already
     CHECK_EQ(call_sync(4), 4);
     CHECK_EQ(released[0], 81);
 }
@@ -543,6 +560,98 @@ static void server_is_told_of_released_objects(void)
     capos_loop_run();
     CHECK_EQ(notice_word, 99);
     CHECK_EQ(held_count, 0);
+}
+
+// ---- Promises ----------------------------------------------------------------------
+
+// Begins a call on a capability, as one that others may build on.
+static void begin_promised(struct capos_call *call, capos_cap_id cap)
+{
+    CHECK(capos_call_begin(call, 8, 0, 8, 1) != nullptr);
+    capos_call_promise(call);
+    CHECK_EQ(capos_call_submit(call, cap, 6, 1, 8, nullptr, 0), STATUS_OK);
+}
+
+static uint32_t waited_for; // by the last cap_enter that had to wait
+
+static void answer_all(void)
+{
+    waited_for = last_min_complete;
+    for (unsigned i = 0; i < taken_count; i++)
+        if (taken[i].opcode == CAPOS_OP_CALL)
+            answer(&taken[i]);
+    on_idle = nullptr;
+}
+
+static void calls_on_promises_name_the_call_and_wait_for_all_at_once(void)
+{
+    struct capos_call calls[3];
+    start();
+    hold_calls = true;
+    begin_promised(&calls[0], 5);
+    begin_promised(&calls[1], capos_call_promised(&calls[0], 0));
+    CHECK(capos_call_begin(&calls[2], 8, 0, 8, 2) != nullptr);
+    CHECK_EQ(
+        capos_call_submit(&calls[2], capos_call_promised(&calls[1], 3), 6, 1, 8, nullptr, 0),
+        STATUS_OK);
+    on_idle = answer_all;
+    CHECK_EQ(capos_call_wait(&calls[2]), STATUS_OK);
+    CHECK_EQ(waited_for, 3);
+    CHECK_EQ(taken[0].flags & (CAPOS_SQE_PROMISE | CAPOS_SQE_PIPELINE), CAPOS_SQE_PROMISE);
+    CHECK_EQ(taken[1].flags & (CAPOS_SQE_PROMISE | CAPOS_SQE_PIPELINE),
+             CAPOS_SQE_PROMISE | CAPOS_SQE_PIPELINE);
+    CHECK_EQ(taken[1].cap, taken[0].user_data);
+    CHECK_EQ(taken[1].result_index, 0);
+    CHECK_EQ(taken[2].flags & (CAPOS_SQE_PROMISE | CAPOS_SQE_PIPELINE), CAPOS_SQE_PIPELINE);
+    CHECK_EQ(taken[2].cap, taken[1].user_data);
+    CHECK_EQ(taken[2].result_index, 3);
+    // One is kept, by the mask of a FINISH; of an ordinary call the rest is released.
+    capos_cap_id cap;
+    CHECK_EQ(capos_call_wait(&calls[1]), STATUS_OK);
+    CHECK_EQ(capos_call_take(&calls[1], 1, 8, &cap), STATUS_OK);
+    for (unsigned i = 0; i < 3; i++)
+        (void)capos_call_end(&calls[i], STATUS_OK);
+    (void)capos_cap_enter(0, 0);
+    CHECK_EQ(taken[3].opcode, CAPOS_OP_FINISH);
+    CHECK_EQ(taken[3].call_id, taken[0].user_data);
+    CHECK_EQ(taken[3].method, 0);
+    CHECK_EQ(taken[4].opcode, CAPOS_OP_FINISH);
+    CHECK_EQ(taken[4].method, 2);
+    CHECK_EQ(released_count, 2);
+    CHECK(thread_block.ring.promise_first == nullptr);
+}
+
+static void only_completions_to_come_are_waited_for(void)
+{
+    struct capos_call calls[3];
+    start();
+    begin_promised(&calls[0], 5);
+    CHECK_EQ(capos_call_wait(&calls[0]), STATUS_OK);
+    hold_calls = true;
+    taken_count = 0;
+    begin_promised(&calls[1], capos_call_promised(&calls[0], 0));
+    begin_promised(&calls[2], capos_call_promised(&calls[1], 0));
+    (void)capos_call_end(&calls[0], STATUS_OK);
+    memset(&calls[0], 0xa5, sizeof calls[0]);
+    on_idle = answer_all;
+    CHECK_EQ(capos_call_wait(&calls[2]), STATUS_OK);
+    CHECK_EQ(waited_for, 2);
+    (void)capos_call_end(&calls[2], STATUS_OK);
+    (void)capos_call_end(&calls[1], STATUS_OK);
+    ring_flush(&thread_block.ring);
+    CHECK_EQ(thread_block.ring.in_flight, 0);
+}
+
+static void a_promise_that_is_not_submitted_is_forgotten(void)
+{
+    struct capos_call call;
+    start();
+    CHECK(capos_call_begin(&call, 8, 0, 8, 1) != nullptr);
+    capos_call_promise(&call);
+    (void)capos_call_abandon(&call, STATUS_BAD_MESSAGE);
+    CHECK(thread_block.ring.promise_first == nullptr);
+    (void)capos_cap_enter(0, 0);
+    CHECK_EQ(taken_count, 0);
 }
 
 // ---- The loop ----------------------------------------------------------------------
@@ -630,6 +739,9 @@ int main(void)
     RUN(server_that_loses_its_endpoint_rests);
     RUN(server_stop_gives_everything_back);
     RUN(server_is_told_of_released_objects);
+    RUN(calls_on_promises_name_the_call_and_wait_for_all_at_once);
+    RUN(only_completions_to_come_are_waited_for);
+    RUN(a_promise_that_is_not_submitted_is_forgotten);
     RUN(loop_tells_in_the_order_of_completion);
     RUN(loop_does_not_tell_of_a_call_that_was_waited_for);
     RUN(loop_with_nothing_to_wait_for_returns);

@@ -56,7 +56,7 @@ void capos_loop_step(bool wait)
     if (!wait)
         ring_consume(ring);
     while (wait && ring->ready_first == nullptr && ring->arrived_first == nullptr) {
-        if (ring->in_flight == 0) {
+        if (ring->in_flight == ring->quiet) {
             ring->loop_stopped = true;
             return;
         }

@@ -9,9 +9,9 @@
 //  1. While a slot isn't in flight, an entry of the ring is reserved for it, so an answer
 //     always finds room.
 //  2. Capabilities that came with a call and were not taken are released by the answer.
-//  3. Behind an answer that moves capabilities their release is submitted: what arrived is
-//     no longer held and not harmed; what did not, because the client is gone or had no
-//     room, would otherwise stay with the server for ever.
+//  3. Capabilities that an answer moves are given: they are gone also when the client had no
+//     room for them.  What an answer leaves that failed, because the client is gone, is
+//     released when that is known, from the descriptors in the reply buffer.
 #include <capos/server.h>
 
 #include "thread.h"
@@ -209,6 +209,16 @@ static bool answer_is_refused(const struct capos_server_call *call)
             call->completion_result == -(int32_t)STATUS_BAD_TRANSFER);
 }
 
+// Invariant 3.
+static void gifts_release(struct capos_server_call *call)
+{
+    const struct capos_transfer *transfers =
+        (const struct capos_transfer *)(call->reply_buffer + call->reply_message_bytes);
+    for (uint32_t i = 0; i < call->reply_transfer_count; i++)
+        if (transfers[i].how == CAPOS_TRANSFER_GIVE)
+            ring_release_if_held(&thread_self()->ring, transfers[i].cap);
+}
+
 // A completion that is an error.  Of an answer: it was refused, or its client is gone, which
 // is no concern of the server.  Of a receive: the endpoint is gone, or capos_server_stop
 // withdrew it.
@@ -219,6 +229,8 @@ static void slot_failed(struct capos_server_call *slot)
         capos_panic("server: no memory to receive with");
     bool of_answer = slot->state == SLOT_RETURNING && status != STATUS_DISCONNECTED &&
                      status != STATUS_CANCELLED;
+    if (of_answer)
+        gifts_release(slot);
     if (of_answer && answer_is_refused(slot))
         capos_server_fail(slot, STATUS_FAILED, reason_refused);
     else if (of_answer && !slot->server->stopping)
@@ -371,16 +383,27 @@ static void answer(struct capos_server_call *call, uint32_t bytes, uint32_t tran
         .result = receives ? call->receive_place : 0,
     };
     call->reply_transfer_count = (uint16_t)transfer_count;
+    call->reply_message_bytes = round_up_8(bytes);
     if (receives)
         call->state = SLOT_RETURNING;
     ring_submit(ring);
 }
 
-// Invariant 3.
+static void transfers_write(struct capos_server_call *call, uint32_t message_bytes,
+                            const struct capos_transfer *transfers, uint32_t count)
+{
+    struct capos_transfer *to = (struct capos_transfer *)(call->reply_buffer + message_bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = transfers[i];
+        if (to[i].how == CAPOS_TRANSFER_MOVE)
+            to[i].how = CAPOS_TRANSFER_GIVE;
+    }
+}
+
 static void moves_release(const struct capos_transfer *transfers, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (transfers[i].how == CAPOS_TRANSFER_MOVE)
+        if (transfers[i].how != CAPOS_TRANSFER_COPY)
             ring_release_if_held(&thread_self()->ring, transfers[i].cap);
 }
 
@@ -396,10 +419,9 @@ void capos_server_reply(struct capos_server_call *call, uint32_t results_bytes,
             capos_server_fail(call, STATUS_OVERLOADED, "the server is out of memory");
             return;
         }
-        memcpy(call->reply_buffer + message_bytes, transfers, transfer_bytes);
+        transfers_write(call, message_bytes, transfers, transfer_count);
     }
     answer(call, results_bytes, transfer_count, STATUS_OK);
-    moves_release(transfers, transfer_count);
 }
 
 void capos_server_fail(struct capos_server_call *call, enum status status, const char *reason)
@@ -416,6 +438,8 @@ void capos_server_fail(struct capos_server_call *call, enum status status, const
 void server_return_done(struct capos_server_call *call, const struct capos_cqe *completion)
 {
     call->completion_result = completion->result;
+    if (completion->result < 0)
+        gifts_release(call);
     if (answer_is_refused(call)) {
         capos_server_fail(call, STATUS_FAILED, reason_refused);
         return;

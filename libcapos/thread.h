@@ -17,8 +17,9 @@
 // The state of a thread's ring client; call.c owns it.
 //
 // Invariants:
-//  1. `in_flight` counts the submissions whose completion was not consumed.  It never
-//     exceeds the number of entries of either queue, so neither queue can overflow.
+//  1. `in_flight` counts the submissions whose completion was not consumed, and quiet ones
+//     until the kernel has taken them.  It never exceeds the number of entries of either
+//     queue, so neither queue can overflow.
 //  2. The last entry is kept for what completes at once (releases, cancels, answers), and
 //     one for each receive buffer of a server that isn't in flight (`reserved`); so a
 //     release or an answer always finds room.
@@ -33,12 +34,15 @@ struct ring_client {
     uint32_t cq_head;
     uint32_t in_flight;
     uint32_t in_flight_max;
+    uint32_t quiet; // submissions that the kernel hasn't taken and that complete if they fail
     uint32_t reserved;
     uint32_t units_free; // bit i: unit i of the message area's asynchronous part is free
     bool sync_in_use;    // the synchronous part of the message area
     bool loop_stopped;
     void *spare; // a heap block that the last large call left for the next one
     size_t spare_bytes;
+    struct capos_call *promise_first; // promised calls that have not ended
+    uint32_t promise_serial;          // of the last one
     // Completions that a loop callback or a server will be told of, oldest first.
     struct capos_call *ready_first;
     struct capos_call *ready_last;
@@ -68,21 +72,52 @@ enum completion_kind {
     COMPLETION_CALL = 0,    // struct capos_call
     COMPLETION_RECEIVE = 1, // struct capos_server_call: RECV or RETURN_RECV
     COMPLETION_RETURN = 2,  // struct capos_server_call: RETURN alone
-    COMPLETION_RELEASE = 3, // nothing, or RELEASE_IF_HELD
+    COMPLETION_QUIET = 3,   // nothing, or RELEASE_IF_HELD: a quiet submission, or a NOP
 };
 constexpr uint64_t COMPLETION_KIND_MASK = 3;
 constexpr uint64_t RELEASE_IF_HELD = 4;
 
-// The next submission entry, zeroed but for the user_data; nullptr if the thread has as
-// many submissions in flight as the queues have entries.
+// How many submissions of a kind may be in flight (invariant 2).
+[[nodiscard]] static inline uint32_t ring_in_flight_limit(const struct ring_client *ring,
+                                                          enum completion_kind kind)
+{
+    return kind == COMPLETION_CALL ? ring->in_flight_max - 1 - ring->reserved
+                                   : ring->in_flight_max;
+}
+
+// Lets the kernel take what is submitted; whether there is room then.
+[[nodiscard]] bool ring_make_room(struct ring_client *ring, enum completion_kind kind);
+
+// The next submission entry, whatever it holds; nullptr if the thread has as many submissions
+// in flight as the queues have entries.
+[[nodiscard]] static inline struct capos_sqe *ring_entry(struct ring_client *ring,
+                                                         enum completion_kind kind)
+{
+    if (ring->in_flight >= ring_in_flight_limit(ring, kind)) [[clang::unlikely]] {
+        if (!ring_make_room(ring, kind))
+            return nullptr;
+    }
+    return &ring->submissions[ring->sq_tail & ring->submission_mask];
+}
+
+// The same, zeroed but for the user_data.
 [[nodiscard]] struct capos_sqe *ring_submission(struct ring_client *ring, uint64_t user_data,
                                                 enum completion_kind kind);
+
 // Hands the entry to the kernel, which takes it at the next cap_enter.
-void ring_submit(struct ring_client *ring);
+static inline void ring_submit(struct ring_client *ring)
+{
+    ring->in_flight++;
+    __atomic_store_n(&ring->header->sq_tail, ++ring->sq_tail, __ATOMIC_RELEASE);
+}
 // Consumes all completions that are there.
 void ring_consume(struct ring_client *ring);
-// Consumes completions, after waiting for one if none is there.
-void ring_wait(struct ring_client *ring);
+// Consumes completions, after waiting for so many, 1 or more, if none is there.
+void ring_wait_for(struct ring_client *ring, uint32_t count);
+static inline void ring_wait(struct ring_client *ring)
+{
+    ring_wait_for(ring, 1);
+}
 // Hands the submissions to the kernel without waiting.
 void ring_flush(struct ring_client *ring);
 // Releases a capability that may not be held any more.

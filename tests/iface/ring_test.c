@@ -711,7 +711,7 @@ static struct capos_sqe random_entry(uint64_t *seed)
     entry.opcode = (uint8_t)(choice % 8 == CAPOS_OP_RELEASE ? CAPOS_OP_CALL : choice % 8);
     entry.flags &= 7;
     if (choice & 0x100)
-        entry.reserved = 0, entry.reserved1 = 0, entry.flags = 3;
+        entry.result_index = 0, entry.reserved1 = 0, entry.flags = 3;
     if (choice & 0x200)
         entry.transfer_count %= 4;
     if (choice & 0x400) {

@@ -11,8 +11,8 @@ from model import snake
 
 # What generated bodies name; an argument of the same name gets a suffix.
 RESERVED = {'self', 'call', 'params', 'results', 'status', 'message', 'message_bytes',
-            'transfers', 'transfer_count', 'synchronous', 'context', 'ops', 'buffer', 'buffer_bytes',
-            'request', 'request_bytes'}
+            'transfers', 'transfer_count', 'synchronous', 'promised', 'context', 'ops', 'buffer',
+            'buffer_bytes', 'request', 'request_bytes'}
 
 
 def argument_name(leaf, taken=()):
@@ -42,6 +42,9 @@ class Client:
         self.params, self.results, self.name = names.params, names.results, names.name
         self.self = c_name(interface) + '_cap self'
         self.param_names = {argument_name(leaf) for leaf in self.params.leaves}
+        # With more than one, the index would depend on which of them are null.
+        self.promises = (self.params.is_flat and self.results.is_flat and
+                         len(self.results.capabilities) == 1)
 
     # Arguments as declared, and as passed on.
 
@@ -127,6 +130,10 @@ class Client:
                    self.sync_body(values))
             yield ('enum status %s_begin' % name,
                    ['struct capos_call *call', self.self] + arguments, self.begin_body(values))
+            if self.promises:
+                yield ('enum status %s_promise' % name,
+                       ['struct capos_call *call', self.self] + arguments +
+                       [self.promised_argument()], self.promise_body(values))
 
     def finish_head(self):
         return ('enum status %s_finish' % self.name,
@@ -144,7 +151,8 @@ class Client:
 
     def sync_body(self, values):
         call = wrap_call('    enum status status = %s_request' % self.name,
-                         ['&call', 'true', self.results_room(bounded=True), 'self'] + values)
+                         ['&call'] + self.kind_values('true') +
+                         [self.results_room(bounded=True), 'self'] + values)
         return ('    struct capos_call call;\n%s\n    if (status != STATUS_OK)\n'
                 '        return status;\n%s\n'
                 % (call, wrap_call('    return %s_finish' % self.name,
@@ -152,7 +160,26 @@ class Client:
 
     def begin_body(self, values):
         return wrap_call('    return %s_request' % self.name,
-                         ['call', 'false', self.results_room(bounded=False), 'self'] + values) + '\n'
+                         ['call'] + self.kind_values('false') +
+                         [self.results_room(bounded=False), 'self'] + values) + '\n'
+
+    def promised_argument(self):
+        leaf = self.results.capabilities[0]
+        return '%s *out_%s' % (cap_type(self.schema, leaf.type), '_'.join(leaf.names))
+
+    def promise_body(self, values):
+        leaf = self.results.capabilities[0]
+        promised = 'capos_call_promised(call, 0)'
+        if leaf.type.kind == 'interface':
+            promised = '(%s){%s}' % (cap_type(self.schema, leaf.type), promised)
+        return (wrap_call('    enum status status = %s_request' % self.name,
+                          ['call', 'false', 'true', self.results_room(bounded=False), 'self']
+                          + values) +
+                '\n    if (status == STATUS_OK)\n        *out_%s = %s;\n    return status;\n'
+                % ('_'.join(leaf.names), promised))
+
+    def kind_values(self, synchronous):
+        return [synchronous] + (['false'] if self.promises else [])
 
     def results_room(self, bounded):
         if not self.results.is_flat:
@@ -194,6 +221,8 @@ class Client:
         body.append(wrap_call('                                : capos_call_begin',
                               ['call'] + begin) + '\n')
         body.append('    if (message == nullptr)\n        return STATUS_OVERLOADED;\n')
+        if self.promises:
+            body.append('    if (promised)\n        capos_call_promise(call);\n')
         if caps:
             body.append('    struct capos_transfer transfers[%d];\n'
                         '    uint32_t transfer_count = 0;\n' % len(caps))
@@ -219,8 +248,9 @@ class Client:
     def request_function(self, body):
         return '%s\n{\n%s}\n\n' % (
             wrap_call('static inline enum status %s_request' % self.name,
-                      ['struct capos_call *call', 'bool synchronous',
-                       'uint32_t results_bytes_max', self.self] + self.request_arguments(True),
+                      ['struct capos_call *call', 'bool synchronous'] +
+                      (['bool promised'] if self.promises else []) +
+                      ['uint32_t results_bytes_max', self.self] + self.request_arguments(True),
                       suffix=''), ''.join(body))
 
     def nested_request(self):
@@ -549,7 +579,8 @@ def capos_files(schema, file):
 // the struct points into it.
 //
 // X_begin submits and X_finish waits for that call and ends it; between them any number of
-// calls may be in flight and complete in any order.
+// calls may be in flight and complete in any order.  X_promise is X_begin that also gives the
+// handle of what the call will return, on which others can be begun at once (<capos/call.h>).
 //
 // Errors: those of the ring and the method (gen/status.h); STATUS_OVERLOADED if there is no
 // memory or no room in the queues; STATUS_BAD_MESSAGE if an argument exceeds its bound or

@@ -23,6 +23,21 @@
 //  4. A synchronous call whose messages are small uses the ring's message area, which
 //     needs no allocation.  There is one synchronous call at a time on a thread.
 //
+// A method that returns one capability has X_promise besides X_begin: it gives the handle of
+// what the call will return, on which further calls can be begun before that has arrived, and
+// handles that they promise, and so on; the kernel makes each as soon as it can:
+//
+//     directory_cap directory;
+//     file_cap file;
+//     root_open_promise(&first, root, "data", 4, &directory);
+//     directory_open_promise(&second, directory, "report", 6, &file);
+//     file_size(file, &size);                             one round trip for all three
+//     directory_open_finish(&second, nullptr);            nullptr: the file isn't kept
+//     root_open_finish(&first, nullptr);
+//
+// If a call fails, those that build on it fail with the same status.  A promised handle is good
+// until its call is finished; then it names nothing (STATUS_BAD_CAPABILITY).
+//
 // Implemented in call.c (client) and server.c (server).
 #pragma once
 
@@ -48,9 +63,13 @@ struct capos_call {
     uint32_t result_bytes_max; // message and records
     int32_t completion_result; // of the CQE, valid once done
     uint32_t completion_flags;
-    uint8_t memory;          // enum call_memory: what end gives back
-    uint8_t state;           // enum call_state
-    struct capos_call *next; // in the list of completions to tell of
+    uint8_t memory;                  // enum call_memory: what end gives back
+    uint8_t state;                   // enum call_state
+    bool promised;                   // others may build on it
+    uint32_t serial;                 // of a promised call, unique on the thread
+    uint32_t ahead;                  // the serial of the call on which it builds, or 0
+    struct capos_call *promise_next; // of the thread's promised calls
+    struct capos_call *next;         // in the list of completions to tell of
     void (*on_done)(struct capos_call *call, void *context);
     void *context;
 };
@@ -86,7 +105,20 @@ struct capos_call {
                                             const struct capos_transfer *transfers,
                                             uint32_t transfer_count);
 
-// Waits for this call's completion, whatever else completes before.  On STATUS_OK the
+// Before submit: others may build on the call.
+void capos_call_promise(struct capos_call *call);
+
+// The id of capability `index`, 0 to 7, of a promised call's results, for the `cap` of
+// capos_call_submit only: it isn't one of the process's table and can't be transferred.
+constexpr uint64_t CAPOS_PROMISED = UINT64_C(0xffff) << 48; // above all ids and addresses
+[[nodiscard]] static inline capos_cap_id capos_call_promised(const struct capos_call *call,
+                                                             uint32_t index)
+{
+    return CAPOS_PROMISED | (uint64_t)call | index;
+}
+
+// Waits for this call's completion, whatever else completes before, and for the completions
+// of the calls on which it builds.  On STATUS_OK the
 // public fields are set, bounds-checked against the result buffer.  Else the call
 // failed: capos_last_exception() tells the reason if it is an exception.
 [[nodiscard]] enum status capos_call_wait(struct capos_call *call);
@@ -171,9 +203,10 @@ struct capos_server_call {
     uint64_t receive_place; // of the buffers, as a submission says it
     uint64_t reply_place;
     uint32_t reply_bytes_max;
-    uint16_t reply_transfer_count; // of the answer under way
-    uint8_t state;                 // enum slot_state
-    uint8_t receive_memory;        // enum slot_memory
+    uint32_t reply_message_bytes; // of the answer under way, with the padding
+    uint16_t reply_transfer_count;
+    uint8_t state;          // enum slot_state
+    uint8_t receive_memory; // enum slot_memory
     uint8_t reply_memory;
     uint8_t receive_flags; // CAPOS_SQE_RESULT_IN_RING or 0
     uint8_t reply_flags;   // CAPOS_SQE_PARAMS_IN_RING or 0
