@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 @0x866c5f9da1ca343a;
 using A = import "annotations.capnp";
+using Notification = import "notification.capnp".Notification;
 
 enum Trigger {
   # How a line signals.
@@ -37,6 +38,24 @@ interface Interrupt @0xfd410fbc6bfdaf4b $A.home(kernel) {
   # completion.  The line stays masked from an interrupt until the next wait:
   # calling wait says that the device was served.
 
+  notify @1 NotifyParams -> NotifyResults;
+  # From now on each interrupt sets bits in a notification, for who waits for
+  # more than one thing; an earlier notify is superseded.  An interrupt that
+  # came since the last completion sets them at once.  As with wait the line
+  # stays masked from an interrupt until the next wait or rearm.
+
+  rearm @2 () -> RearmResults;
+  # Says that the device was served, without waiting: the next interrupt comes
+  # through.  Without a notify it is `failed`.
+
+  struct NotifyParams {
+    notification @0 :Notification;
+    # Where the bits are set; kept until the last hold of the line is gone.
+    bits @1 :UInt64;
+    # The bits; not zero.
+  }
+  struct NotifyResults {}
+  struct RearmResults {}
   struct WaitResults {
     count @0 :UInt64;
     # Interrupts since the line was bound.

@@ -7,7 +7,7 @@
 // Invariants:
 //  1. A line belongs to at most one Interrupt.
 //  2. The line is unmasked exactly while somebody waits, or while an interrupt is owed to
-//     nobody because the wait was withdrawn.
+//     nobody because the wait was withdrawn, or from a notify or rearm to the next interrupt.
 //
 // Tested in tests/core/devices_test.c.
 
@@ -29,6 +29,9 @@ struct interrupt {
     uint64_t count;
     bool owed;           // one came while nobody waited
     struct list waiters; // struct op.queue_link
+    // Interrupt.notify: nullptr, or a reference, and the bits that are set there.
+    struct object *notification;
+    uint64_t bits;
 };
 
 static struct slab_cache interrupt_cache = SLAB_CACHE(struct interrupt);
@@ -53,6 +56,8 @@ static void interrupt_destroy(struct object *object)
     ASSERT(lines[interrupt->line] == interrupt && list_empty(&interrupt->waiters));
     arch_irq_mask(interrupt->line);
     lines[interrupt->line] = nullptr;
+    if (interrupt->notification != nullptr)
+        object_put(interrupt->notification);
     slab_put(&interrupt_cache, budget, interrupt);
     object_put(&budget->object);
 }
@@ -62,6 +67,12 @@ static const struct object_type interrupt_type = {
     .hold_mode = CAPOS_HOLD_COPY,
     .destroy = interrupt_destroy,
 };
+
+static struct interrupt *interrupt_of(struct object *object)
+{
+    ASSERT(object->type == &interrupt_type);
+    return container_of(object, struct interrupt, object);
+}
 
 enum status interrupt_controller_bind(struct object *, struct invocation *invocation,
                                       const struct interrupt_controller_bind_params *params,
@@ -92,11 +103,41 @@ static void wait_cancel(struct op *op)
     list_remove(&op->queue_link);
 }
 
+enum status interrupt_notify(struct object *self, struct invocation *invocation,
+                             const struct interrupt_notify_params *params)
+{
+    struct interrupt *interrupt = interrupt_of(self);
+    if (params->bits == 0)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, "bits: at least one");
+    struct object *notification = invocation_object(invocation, params->notification);
+    struct object *before = interrupt->notification;
+    object_get(notification);
+    interrupt->notification = notification;
+    interrupt->bits = params->bits;
+    if (before != nullptr)
+        object_put(before);
+    if (interrupt->owed) {
+        interrupt->owed = false;
+        notification_post(notification, params->bits);
+    } else {
+        arch_irq_unmask(interrupt->line);
+    }
+    return STATUS_OK;
+}
+
+enum status interrupt_rearm(struct object *self, struct invocation *invocation)
+{
+    struct interrupt *interrupt = interrupt_of(self);
+    if (interrupt->notification == nullptr)
+        return invocation_fail(invocation, STATUS_FAILED, "no notify came before");
+    arch_irq_unmask(interrupt->line);
+    return STATUS_OK;
+}
+
 enum status interrupt_wait(struct object *self, struct invocation *invocation,
                            struct interrupt_wait_results *out_results)
 {
-    ASSERT(self->type == &interrupt_type);
-    struct interrupt *interrupt = container_of(self, struct interrupt, object);
+    struct interrupt *interrupt = interrupt_of(self);
     if (interrupt->owed) {
         interrupt->owed = false;
         out_results->count = interrupt->count;
@@ -116,7 +157,9 @@ void interrupt_raise(uint32_t line)
     if (interrupt == nullptr)
         return;
     interrupt->count++;
-    interrupt->owed = list_empty(&interrupt->waiters);
+    interrupt->owed = list_empty(&interrupt->waiters) && interrupt->notification == nullptr;
+    if (interrupt->notification != nullptr)
+        notification_post(interrupt->notification, interrupt->bits);
     struct interrupt_wait_results results = {.count = interrupt->count};
     struct list_link *link;
     while ((link = list_pop_front(&interrupt->waiters)) != nullptr)

@@ -100,6 +100,18 @@ enum status notification_signal(struct object *self, struct invocation *invocati
     return STATUS_OK;
 }
 
+enum status notification_poll(struct object *self, struct invocation *invocation,
+                              const struct notification_poll_params *params,
+                              struct notification_poll_results *out_results)
+{
+    struct notification *notification = notification_of(self);
+    if (params->mask == 0)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_zero_mask);
+    out_results->bits = notification->bits & params->mask;
+    notification->bits &= ~params->mask;
+    return STATUS_OK;
+}
+
 enum status notification_wait(struct object *self, struct invocation *invocation,
                               const struct notification_wait_params *params,
                               struct notification_wait_results *out_results)

@@ -8,6 +8,7 @@
 #include <gen/wire/entropy_source.h>
 #include <gen/wire/interrupt.h>
 #include <gen/wire/io_ports.h>
+#include <gen/wire/notification.h>
 #include <kernel/mm/frame.h>
 #include <kernel/object/objects.h>
 
@@ -107,6 +108,74 @@ CORE_TEST(a_line_has_one_owner_until_its_last_hold_is_gone)
     check_count(1, 1);
     CHECK(host_irq_masked(LINE));
     CHECK_EQ(bind_cqe(LINE).result, 0);
+}
+
+static capos_cap_id bell;
+
+static int32_t notify(uint64_t bits)
+{
+    struct actor_call call = call_of(interrupt, INTERFACE_INTERRUPT, INTERRUPT_METHOD_NOTIFY);
+    struct capos_transfer transfer = {.cap = bell};
+    WITH(&call, interrupt_notify_params, .notification = 0, .bits = bits);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    return actor_call(driver, &call).result;
+}
+
+static int32_t rearm(void)
+{
+    struct actor_call call = call_of(interrupt, INTERFACE_INTERRUPT, INTERRUPT_METHOD_REARM);
+    return actor_call(driver, &call).result;
+}
+
+static uint64_t poll(void)
+{
+    struct actor_call call = call_of(bell, INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_POLL);
+    WITH(&call, notification_poll_params, .mask = UINT64_MAX);
+    struct capos_cqe cqe = actor_call(driver, &call);
+    struct notification_poll_results results = {};
+    RESULTS(driver, 0, cqe, notification_poll_results, &results);
+    return results.bits;
+}
+
+CORE_TEST(an_interrupt_rings_the_notification_that_it_was_bound_to)
+{
+    make_driver();
+    bell = actor_give_own(driver, notification_create(driver->budget), CAPOS_HOLD_COPY);
+    CHECK_STATUS(rearm(), STATUS_FAILED);
+    CHECK_STATUS(notify(0), STATUS_INVALID_ARGUMENT);
+    CHECK_EQ(notify(4), 0);
+    CHECK(!host_irq_masked(LINE));
+    host_irq_raise(LINE);
+    CHECK(host_irq_masked(LINE));
+    CHECK_EQ(poll(), 4);
+    CHECK_EQ(poll(), 0);
+    host_irq_raise(LINE); // held back
+    CHECK_EQ(poll(), 0);
+    CHECK_EQ(rearm(), 0);
+    host_irq_deliver();
+    CHECK_EQ(poll(), 4);
+    CHECK_EQ(notify(8), 0); // another place
+    host_irq_raise(LINE);
+    CHECK_EQ(poll(), 8);
+    submit_wait(1); // both ways at once
+    host_irq_raise(LINE);
+    check_count(1, 4);
+    CHECK_EQ(poll(), 8);
+}
+
+CORE_TEST(an_interrupt_that_is_owed_rings_at_once)
+{
+    make_driver();
+    bell = actor_give_own(driver, notification_create(driver->budget), CAPOS_HOLD_COPY);
+    submit_wait(1);
+    actor_push_simple(driver, 2, CAPOS_OP_CANCEL, 0, 1);
+    CHECK_EQ(actor_enter(driver, 0, 0), 2);
+    CHECK_STATUS(take(driver).result, STATUS_CANCELLED);
+    CHECK_EQ(take(driver).result, 0);
+    host_irq_raise(LINE);
+    CHECK_EQ(notify(1), 0);
+    CHECK_EQ(poll(), 1);
 }
 
 // ---- Ports --------------------------------------------------------------------------
@@ -222,6 +291,8 @@ int main(void)
     RUN(an_interrupt_wakes_every_waiter);
     RUN(an_interrupt_after_a_withdrawn_wait_is_owed);
     RUN(a_line_has_one_owner_until_its_last_hold_is_gone);
+    RUN(an_interrupt_rings_the_notification_that_it_was_bound_to);
+    RUN(an_interrupt_that_is_owed_rings_at_once);
     RUN(a_range_of_ports_is_all_that_can_be_reached);
     RUN(dma_memory_is_contiguous_and_where_it_says);
     RUN(the_console_writes_bytes_as_they_are);

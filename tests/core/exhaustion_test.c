@@ -655,6 +655,53 @@ static enum status limit_a_console(void)
     return run(1, &call, &cqe);
 }
 
+static enum status poll_a_notification(void)
+{
+    return CALL(moved, INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_POLL,
+                notification_poll_params, .mask = 1);
+}
+
+static enum status let_an_interrupt_ring(void)
+{
+    struct actor_call call =
+        call_of(actor_give(actor, interrupt_controller_object()),
+                INTERFACE_INTERRUPT_CONTROLLER, INTERRUPT_CONTROLLER_METHOD_BIND);
+    WITH(&call, interrupt_controller_bind_params, .line = 3);
+    struct capos_cqe cqe;
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    capos_cap_id interrupt = actor_result_cap(actor, 1, &cqe, 0);
+    struct capos_transfer transfer = {
+        .cap = actor_give_own(server, notification_create(server->budget), CAPOS_HOLD_COPY)};
+    transfer.cap = actor_give(actor, actor_object(server, transfer.cap));
+    call = call_of(interrupt, INTERFACE_INTERRUPT, INTERRUPT_METHOD_NOTIFY);
+    WITH(&call, interrupt_notify_params, .notification = 0, .bits = 1);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    return call_method(interrupt, INTERFACE_INTERRUPT, INTERRUPT_METHOD_REARM);
+}
+
+static enum status watch_a_call(void)
+{
+    // The server calls, the poor actor serves.
+    struct actor_call call =
+        call_of(actor_give(server, actor_object(actor, object)), INTERFACE_STDIO, 0);
+    actor_submit_call(server, 1, &call);
+    struct capos_cqe cqe;
+    actor_push_receive(actor, 1, endpoint);
+    (void)actor_enter(actor, 0, 0);
+    if (!actor_pop(actor, &cqe) || cqe.result != 0)
+        return STATUS_OVERLOADED;
+    enum status status =
+        CALL(endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_WATCH, endpoint_watch_params,
+             .call_id = actor_received(actor, 1).call_id);
+    return status == STATUS_PENDING ? STATUS_OK : status;
+}
+
 // ---- The loop -----------------------------------------------------------------------
 
 // Repeats an operation in a new world each time, with one page more.  With another slack
@@ -716,6 +763,9 @@ EXHAUST(fork_a_process)
 EXHAUST(watch_a_budget)
 EXHAUST(give_a_page_back)
 EXHAUST(limit_a_console)
+EXHAUST(poll_a_notification)
+EXHAUST(let_an_interrupt_ring)
+EXHAUST(watch_a_call)
 
 // ---- What was forgotten -------------------------------------------------------------
 
@@ -769,6 +819,9 @@ int main(void)
     RUN(watch_a_budget_without_memory);
     RUN(give_a_page_back_without_memory);
     RUN(limit_a_console_without_memory);
+    RUN(poll_a_notification_without_memory);
+    RUN(let_an_interrupt_ring_without_memory);
+    RUN(watch_a_call_without_memory);
     RUN(every_method_of_the_kernel_ran_out_of_memory);
     return test_report();
 }

@@ -114,6 +114,35 @@ CORE_TEST(a_signal_wakes_a_blocked_thread)
     check_bits(1, 1);
 }
 
+static uint64_t poll(uint64_t mask)
+{
+    struct actor_call call =
+        call_of(notification, INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_POLL);
+    WITH(&call, notification_poll_params, .mask = mask);
+    struct capos_cqe cqe = actor_call(actor, &call);
+    CHECK_EQ(cqe.result, 0);
+    struct notification_poll_results results = {};
+    RESULTS(actor, 0, cqe, notification_poll_results, &results);
+    return results.bits;
+}
+
+CORE_TEST(poll_takes_what_is_there_and_never_waits)
+{
+    make();
+    CHECK_EQ(poll(UINT64_MAX), 0);
+    signal(0x3);
+    check_signalled();
+    signal(0x2); // one with the first
+    check_signalled();
+    CHECK_EQ(poll(0x6), 0x2);
+    CHECK_EQ(poll(0x6), 0);
+    CHECK_EQ(poll(UINT64_MAX), 0x1);
+    struct actor_call call =
+        call_of(notification, INTERFACE_NOTIFICATION, NOTIFICATION_METHOD_POLL);
+    WITH(&call, notification_poll_params, .mask = 0);
+    CHECK_STATUS(actor_call(actor, &call).result, STATUS_INVALID_ARGUMENT);
+}
+
 CORE_TEST(nothing_can_be_signalled_or_waited_for_with_no_bit)
 {
     make();
@@ -175,6 +204,7 @@ int main(void)
     RUN(a_waiter_waits_for_a_signal_that_it_cares_about);
     RUN(each_bit_is_seen_by_the_oldest_waiter_that_wants_it);
     RUN(a_signal_wakes_a_blocked_thread);
+    RUN(poll_takes_what_is_there_and_never_waits);
     RUN(nothing_can_be_signalled_or_waited_for_with_no_bit);
     RUN(a_cancelled_wait_takes_no_bits);
     RUN(a_waiter_that_ends_takes_no_bits);
