@@ -210,6 +210,7 @@ static void take_turn(struct op *op)
 
     struct under_way *outer = ring->under_way;
     bool attended = ring->attention;
+    uint64_t outer_id = call_trace_current(ring);
     ring->under_way = &under_way;
     ring->attention = true;
     if (ring->trace != nullptr)
@@ -217,7 +218,10 @@ static void take_turn(struct op *op)
     submit_end(thread, &deferral.sqe,
                deferral.cancelled ? STATUS_CANCELLED : submit_checked(thread, &deferral.sqe));
     ring->under_way = outer;
-    if (!attended)
+    if (ring->trace != nullptr)
+        call_trace_resume(ring->trace, outer_id);
+    // The drain of a thread that acts itself looks again: this may have taken more than one entry.
+    if (!attended && thread != arch_cpu()->current)
         ring_attend(ring, thread->process->ending);
     if (deferral.promise != nullptr)
         promise_unwait(deferral.promise);

@@ -25,6 +25,16 @@ struct thread;
 [[nodiscard]] enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
                                            struct object *endpoint);
 
+// RECV with MULTISHOT.  STATUS_QUEUE_FULL: the completion queue has no room for its slots.
+[[nodiscard]] enum status endpoint_receive_many(struct thread *thread,
+                                                const struct capos_sqe *sqe,
+                                                struct object *endpoint);
+
+// RETURN_RECV with MULTISHOT.  STATUS_PENDING also when there will be no completion.
+[[nodiscard]] enum status endpoint_return_slot(struct thread *thread,
+                                               const struct capos_sqe *sqe,
+                                               struct object *endpoint);
+
 // RETURN; STATUS_OK when the caller has its answer, or couldn't take it.
 [[nodiscard]] enum status endpoint_return(struct thread *thread, const struct capos_sqe *sqe,
                                           struct object *endpoint);

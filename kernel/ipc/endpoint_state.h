@@ -24,6 +24,7 @@ struct endpoint {
     struct object object;
     struct budget *budget; // referenced; pays for this, the slots and minted objects
     struct list receivers; // struct op.queue_link, waiting RECVs
+    struct list full;      // struct op.queue_link, RECVs all of whose slots are taken
     struct list calls;     // struct op.queue_link, queued calls
     struct list notices;   // struct minted.notice_link, each with a reference
     struct call_slot *slots;
@@ -99,3 +100,22 @@ void call_withdraw(struct op *op);
 
 // Takes a receive out of its endpoint.
 void receive_withdraw(struct op *op);
+
+// What a RECV with MULTISHOT has besides its op.
+struct multishot {
+    uint64_t taken; // bit i: the server has slot i
+    uint32_t slot_count;
+};
+
+// The same for one with MULTISHOT; no other op has this on_cancel.
+void multishot_withdraw(struct op *op);
+
+static inline bool is_multishot(const struct op *receive)
+{
+    return receive->on_cancel == multishot_withdraw;
+}
+
+static inline uint32_t multishot_free_slots(const struct multishot *multishot)
+{
+    return multishot->slot_count - (uint32_t)__builtin_popcountll(multishot->taken);
+}

@@ -95,7 +95,10 @@ static enum status submit_receive(struct thread *thread, const struct capos_sqe 
 {
     struct object *object;
     enum status status = endpoint_lookup(thread, sqe->cap, &object);
-    return status == STATUS_OK ? endpoint_receive(thread, sqe, object) : status;
+    if (status != STATUS_OK)
+        return status;
+    return (sqe->flags & CAPOS_SQE_MULTISHOT) != 0 ? endpoint_receive_many(thread, sqe, object)
+                                                   : endpoint_receive(thread, sqe, object);
 }
 
 // The first half of RETURN_RECV, and all of RETURN.
@@ -116,9 +119,18 @@ static enum status submit_return(struct thread *thread, const struct capos_sqe *
     return answer(thread, sqe, &object);
 }
 
+static enum status submit_return_slot(struct thread *thread, const struct capos_sqe *sqe)
+{
+    struct object *object;
+    enum status status = endpoint_lookup(thread, sqe->cap, &object);
+    return status == STATUS_OK ? endpoint_return_slot(thread, sqe, object) : status;
+}
+
 static enum status submit_return_receive(struct thread *thread, const struct capos_sqe *sqe)
 {
     struct object *object;
+    if ((sqe->flags & CAPOS_SQE_MULTISHOT) != 0)
+        return submit_return_slot(thread, sqe);
     enum status status = answer(thread, sqe, &object);
     if (status != STATUS_OK)
         return status;
@@ -152,7 +164,7 @@ struct opcode_rule {
 
 constexpr uint8_t CALL_FLAGS = CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_RESULT_IN_RING |
                                CAPOS_SQE_LINK | CAPOS_SQE_PIPELINE | CAPOS_SQE_PROMISE;
-constexpr uint8_t RECV_FLAGS = CAPOS_SQE_RESULT_IN_RING | CAPOS_SQE_LINK;
+constexpr uint8_t RECV_FLAGS = CAPOS_SQE_RESULT_IN_RING | CAPOS_SQE_LINK | CAPOS_SQE_MULTISHOT;
 constexpr uint8_t RETURN_FLAGS =
     CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_EXCEPTION | CAPOS_SQE_LINK;
 constexpr uint8_t SHORT_FLAGS = CAPOS_SQE_LINK | CAPOS_SQE_QUIET;
@@ -204,7 +216,7 @@ void submit(struct thread *thread, const struct capos_sqe *shared)
         return;
     }
     const struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
-    if ((sqe.flags & (CAPOS_SQE_LINK | CAPOS_SQE_PROMISE)) != 0)
+    if ((sqe.flags & (CAPOS_SQE_LINK | CAPOS_SQE_PROMISE | CAPOS_SQE_MULTISHOT)) != 0)
         chain_submit(thread, &sqe);
     else
         submit_end(thread, &sqe, submit_checked(thread, &sqe));

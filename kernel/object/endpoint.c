@@ -18,6 +18,8 @@
 //     unfinished call has a hold: a server that freed its state on a notice is not called.
 //  4. After close, all lists and slots are empty and stay so.  Since close comes before
 //     destroy, and an unfinished call holds its object, the operations need no references.
+//  5. A RECV with MULTISHOT holds one completion entry for each free slot of its buffer, and one
+//     for its own end.  It is in `receivers` while a slot is free, else in `full`.
 //
 // What it doesn't do: decide about messages.  Neither the message nor the word is looked at.
 // Tested in tests/core/endpoint_test.c and tests/iface/endpoint_test.c.
@@ -29,6 +31,7 @@
 #include <kernel/debug/panic.h>
 #include <kernel/debug/trace.h>
 #include <kernel/ipc/call.h>
+#include <kernel/ipc/call_trace.h>
 #include <kernel/ipc/chain.h>
 #include <kernel/ipc/endpoint_state.h>
 #include <kernel/ipc/invocation.h>
@@ -38,6 +41,7 @@
 #include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
 #include <kernel/object/revocable.h>
+#include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/thread.h>
 
@@ -106,6 +110,82 @@ static void call_fail(struct op *op, enum status status, const char *reason)
 void receive_withdraw(struct op *op)
 {
     list_remove(&op->queue_link);
+}
+
+// ---- Receives with many slots -------------------------------------------------------
+
+static struct slab_cache multishot_cache = SLAB_CACHE(struct multishot);
+
+// Ends it: what the server has, it keeps.
+void multishot_withdraw(struct op *op)
+{
+    if (list_linked(&op->queue_link))
+        list_remove(&op->queue_link);
+    op->thread->ring.pending_count -= multishot_free_slots(op->multishot);
+    slab_put(&multishot_cache, op->thread->process->budget, op->multishot);
+    op->multishot = nullptr;
+}
+
+// Where a receive that waits takes the next message.
+struct place {
+    struct span buffer;
+    uint32_t slot;
+};
+
+static struct place receive_place(const struct op *receive)
+{
+    struct place place = {.buffer = receive->result};
+    if (is_multishot(receive)) {
+        place.slot = (uint32_t)__builtin_ctzll(~receive->multishot->taken);
+        place.buffer.address += (uint64_t)place.slot * place.buffer.size_bytes;
+    }
+    return place;
+}
+
+// Records what one slot got: for that the receive looks like one of that slot.
+static void receive_trace(struct op *receive, const struct place *place, uint32_t flags,
+                          uint32_t message_bytes, uint32_t transfer_count)
+{
+    struct span slots = receive->result;
+    receive->result = place->buffer;
+    call_trace_finish_op(receive, &(struct capos_cqe){
+                                      .result = (int32_t)place->slot,
+                                      .flags = flags | CAPOS_CQE_MORE,
+                                      .result_bytes = message_bytes,
+                                      .transfer_count = transfer_count,
+                                  });
+    receive->result = slots;
+}
+
+// Something has been put there.  A receive that isn't in a list yet stays out of `receivers`.
+static void receive_complete(struct op *receive, const struct place *place, uint32_t flags,
+                             uint32_t message_bytes, uint32_t transfer_count)
+{
+    if (!is_multishot(receive)) {
+        receive_withdraw(receive);
+        op_finish(receive, 0, flags, message_bytes, transfer_count);
+        return;
+    }
+    struct multishot *multishot = receive->multishot;
+    struct thread *thread = receive->thread;
+    if (receive->trace_id != 0)
+        receive_trace(receive, place, flags, message_bytes, transfer_count);
+    multishot->taken |= UINT64_C(1) << place->slot;
+    if (multishot_free_slots(multishot) == 0) {
+        if (list_linked(&receive->queue_link))
+            list_remove(&receive->queue_link);
+        list_push_back(&endpoint_of(receive->object)->full, &receive->queue_link);
+    }
+    thread->ring.pending_count--;
+    ring_post(thread, receive->user_data, (int32_t)place->slot, flags | CAPOS_CQE_MORE,
+              message_bytes, transfer_count);
+}
+
+// It ends with an error.
+static void receive_fail(struct op *receive, enum status status)
+{
+    receive->on_cancel(receive);
+    op_finish_status(receive, status);
 }
 
 // ---- Delivery -----------------------------------------------------------------------
@@ -213,17 +293,17 @@ static void call_offer(struct endpoint *endpoint, struct op *call)
     struct list_link *link;
     while ((link = list_first(&endpoint->receivers)) != nullptr) {
         struct op *receive = container_of(link, struct op, queue_link);
+        struct place place = receive_place(receive);
         uint32_t message_bytes = call->params.size_bytes;
         uint32_t transfer_count;
-        enum delivery delivery = call_deliver(call, &receive->result, &transfer_count);
+        enum delivery delivery = call_deliver(call, &place.buffer, &transfer_count);
         if (delivery == DELIVERY_CALL_FAILED)
             return;
-        receive_withdraw(receive);
         if (delivery == DELIVERY_DONE) {
-            op_finish(receive, 0, 0, message_bytes, transfer_count);
+            receive_complete(receive, &place, 0, message_bytes, transfer_count);
             return;
         }
-        op_finish_status(receive, STATUS_BAD_ADDRESS);
+        receive_fail(receive, STATUS_BAD_ADDRESS);
     }
     list_push_back(&endpoint->calls, &call->queue_link);
 }
@@ -367,6 +447,117 @@ enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
     return STATUS_PENDING;
 }
 
+// Fills the free slots with what is queued; the op is in no list.  It may end.
+static void multishot_fill(struct endpoint *endpoint, struct op *op)
+{
+    while (multishot_free_slots(op->multishot) > 0) {
+        struct place place = receive_place(op);
+        struct list_link *link = list_first(&endpoint->calls);
+        if (!list_empty(&endpoint->notices)) {
+            if (notice_deliver(endpoint, &place.buffer) != STATUS_OK) {
+                receive_fail(op, STATUS_BAD_ADDRESS);
+                return;
+            }
+            receive_complete(op, &place, CAPOS_CQE_RELEASED, 0, 0);
+        } else if (link != nullptr) {
+            struct op *call = container_of(link, struct op, queue_link);
+            uint32_t message_bytes = call->params.size_bytes;
+            uint32_t transfer_count;
+            enum delivery delivery = call_deliver(call, &place.buffer, &transfer_count);
+            if (delivery == DELIVERY_RECEIVE_FAILED) {
+                receive_fail(op, STATUS_BAD_ADDRESS);
+                return;
+            }
+            if (delivery == DELIVERY_DONE)
+                receive_complete(op, &place, 0, message_bytes, transfer_count);
+        } else {
+            list_push_back(&endpoint->receivers, &op->queue_link);
+            return;
+        }
+    }
+}
+
+enum status endpoint_receive_many(struct thread *thread, const struct capos_sqe *sqe,
+                                  struct object *object)
+{
+    struct ring *ring = &thread->ring;
+    uint32_t slot_count = sqe->method, slot_bytes = sqe->result_bytes_max;
+    bool in_ring = (sqe->flags & CAPOS_SQE_RESULT_IN_RING) != 0;
+    if (slot_count == 0 || slot_count > CAPOS_RECV_SLOTS_MAX || slot_bytes % 8 != 0 ||
+        slot_bytes < sizeof(struct capos_recv_header))
+        return STATUS_BAD_LENGTH;
+    struct span slots;
+    uint64_t all_bytes = (uint64_t)slot_count * slot_bytes;
+    enum status status =
+        span_init(&slots, thread, sqe->result, in_ring ? all_bytes : slot_bytes, in_ring);
+    if (status == STATUS_OK && sqe->result > UINT64_MAX - all_bytes)
+        status = STATUS_BAD_ADDRESS;
+    if (status != STATUS_OK)
+        return status;
+    slots.size_bytes = slot_bytes; // of one; receive_place adds the offset
+    if (ring_available(ring) + ring->pending_count + 1 + slot_count > CAPOS_CQ_ENTRIES)
+        return STATUS_QUEUE_FULL;
+    struct multishot *multishot = slab_get(&multishot_cache, thread->process->budget);
+    if (multishot == nullptr)
+        return STATUS_OVERLOADED;
+    struct op *op = op_create(thread, sqe->user_data, object, multishot_withdraw);
+    if (op == nullptr) {
+        slab_put(&multishot_cache, thread->process->budget, multishot);
+        return STATUS_OVERLOADED;
+    }
+    multishot->slot_count = slot_count;
+    ring->pending_count += slot_count;
+    op->multishot = multishot;
+    op->result = slots;
+    op_attend_slow(op); // special: nothing is handed over to it
+    multishot_fill(endpoint_of(object), op);
+    return STATUS_PENDING;
+}
+
+// The receive with many slots of a thread whose slot the server has; nullptr if there is none.
+static struct op *multishot_find(struct thread *thread, const struct object *endpoint,
+                                 uint64_t user_data, uint32_t slot)
+{
+    LIST_FOR_EACH(op, &thread->operations, struct op, thread_link)
+    {
+        if (op->user_data == user_data && is_multishot(op) && op->object == endpoint)
+            return slot < op->multishot->slot_count && (op->multishot->taken >> slot & 1) != 0
+                       ? op
+                       : nullptr;
+    }
+    return nullptr;
+}
+
+enum status endpoint_return_slot(struct thread *thread, const struct capos_sqe *sqe,
+                                 struct object *object)
+{
+    uint32_t slot = sqe->result_bytes_max;
+    if ((sqe->flags & (CAPOS_SQE_LINK | CAPOS_SQE_RESULT_IN_RING)) != 0)
+        return STATUS_BAD_FLAGS;
+    if (sqe->call_id == 0 && (sqe->params_bytes != 0 || sqe->transfer_count != 0 ||
+                              sqe->method != 0 || (sqe->flags & CAPOS_SQE_EXCEPTION) != 0))
+        return STATUS_BAD_FLAGS;
+    if (multishot_find(thread, object, sqe->result, slot) == nullptr)
+        return STATUS_NOT_FOUND;
+    if (sqe->call_id != 0) {
+        enum status status = endpoint_return(thread, sqe, object);
+        if (thread->ring.trace != nullptr)
+            call_trace_return(thread, sqe, status);
+        if (status != STATUS_OK)
+            return status;
+        if (arch_cpu()->chains_ready)
+            chain_run();
+    }
+    struct op *op = multishot_find(thread, object, sqe->result, slot);
+    if (op == nullptr) // withdrawn by what waited for the answer
+        return STATUS_NOT_FOUND;
+    op->multishot->taken &= ~(UINT64_C(1) << slot);
+    thread->ring.pending_count++; // the entry of this submission, which won't complete
+    list_remove(&op->queue_link);
+    multishot_fill(endpoint_of(object), op);
+    return STATUS_PENDING;
+}
+
 // Gives a delivered call its answer.  STATUS_OK also when the caller couldn't take it:
 // that is the caller's error, not the server's.
 static enum status call_answer(struct op *call, const struct span *answer,
@@ -448,11 +639,9 @@ static void endpoint_unheld(struct object *object)
             call_fail(endpoint->slots[i].op, STATUS_DISCONNECTED, reason_gone);
     }
     struct list_link *link;
-    while ((link = list_first(&endpoint->receivers)) != nullptr) {
-        struct op *receive = container_of(link, struct op, queue_link);
-        receive_withdraw(receive);
-        op_finish_status(receive, STATUS_DISCONNECTED);
-    }
+    list_append_all(&endpoint->receivers, &endpoint->full);
+    while ((link = list_first(&endpoint->receivers)) != nullptr)
+        receive_fail(container_of(link, struct op, queue_link), STATUS_DISCONNECTED);
     while ((link = list_pop_front(&endpoint->notices)) != nullptr)
         object_put(&container_of(link, struct minted, notice_link)->object);
 }
@@ -478,12 +667,12 @@ static void minted_unheld(struct object *object)
     while (!list_empty(&endpoint->notices) &&
            (link = list_first(&endpoint->receivers)) != nullptr) {
         struct op *receive = container_of(link, struct op, queue_link);
-        enum status status = notice_deliver(endpoint, &receive->result);
-        receive_withdraw(receive);
+        struct place place = receive_place(receive);
+        enum status status = notice_deliver(endpoint, &place.buffer);
         if (status == STATUS_OK)
-            op_finish(receive, 0, CAPOS_CQE_RELEASED, 0, 0);
+            receive_complete(receive, &place, CAPOS_CQE_RELEASED, 0, 0);
         else
-            op_finish_status(receive, status);
+            receive_fail(receive, status);
     }
 }
 
@@ -525,6 +714,7 @@ struct object *endpoint_create(struct budget *budget, uint32_t queue_max)
     for (uint32_t i = queue_max; i-- > 0;)
         slot_free(endpoint, i);
     list_init(&endpoint->receivers);
+    list_init(&endpoint->full);
     list_init(&endpoint->calls);
     list_init(&endpoint->notices);
     return &endpoint->object;

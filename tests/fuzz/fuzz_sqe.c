@@ -392,6 +392,24 @@ static void add_flags(struct capos_sqe *sqe)
     uint8_t choice = next_byte();
     if (choice < 160)
         return;
+    if (sqe->opcode == CAPOS_OP_RECV && (choice & 6) != 0) {
+        sqe->flags |= CAPOS_SQE_MULTISHOT;
+        sqe->method = choice & 7;
+        sqe->result_bytes_max = 256;
+        sqe->user_data = 50;
+    }
+    if (sqe->opcode == CAPOS_OP_RETURN_RECV && (choice & 6) != 0) {
+        sqe->flags = (sqe->flags & ~CAPOS_SQE_RESULT_IN_RING) | CAPOS_SQE_MULTISHOT;
+        sqe->result = 50;
+        sqe->result_bytes_max = next_byte() & 7;
+        if ((choice & 8) != 0)
+            *sqe = (struct capos_sqe){.opcode = CAPOS_OP_RETURN_RECV,
+                                      .flags = CAPOS_SQE_MULTISHOT,
+                                      .cap = sqe->cap,
+                                      .result = 50,
+                                      .result_bytes_max = sqe->result_bytes_max};
+        return;
+    }
     if ((choice & 1) != 0)
         sqe->flags |= CAPOS_SQE_LINK;
     if (sqe->opcode != CAPOS_OP_CALL) {
@@ -480,7 +498,7 @@ static void step_other(struct actor *actor, unsigned slot)
     else if (sqe.opcode == CAPOS_OP_RELEASE)
         sqe.cap = next_cap(actor);
     else if (sqe.opcode == CAPOS_OP_CANCEL)
-        sqe.call_id = next_byte() % ACTOR_SLOTS;
+        sqe.call_id = next_byte() % (ACTOR_SLOTS + 20u);
     else if (sqe.opcode == CAPOS_OP_FINISH)
         sqe.call_id = next_byte() % 8, sqe.method = next_byte() & 1;
     else

@@ -40,6 +40,7 @@
 
 #define CAPOS_MESSAGE_BYTES_MAX  65536u // params, results and received messages
 #define CAPOS_TRANSFER_COUNT_MAX 16u    // capabilities beside one message
+#define CAPOS_RECV_SLOTS_MAX     32u    // of one RECV with MULTISHOT
 
 struct capos_ring_header {
     uint64_t magic;
@@ -94,6 +95,9 @@ enum capos_opcode {
 #define CAPOS_SQE_PIPELINE \
     0x10u // CALL: cap is the user_data of a promise and \
           // result_index says which of its capabilities
+#define CAPOS_SQE_MULTISHOT \
+    0x20u // RECV: fills slots until it is withdrawn;    \
+          // RETURN_RECV: gives a slot back to such a one
 #define CAPOS_SQE_PROMISE \
     0x40u                     // CALL: it is a promise until FINISH names its \
           // user_data, which no other promise of the thread has
@@ -103,9 +107,13 @@ enum capos_opcode {
 //   NOP          -
 //   CALL         cap, interface_id, method, params*, result*, transfer_count; with
 //                PIPELINE result_index
-//   RECV         cap (an Endpoint), result*
+//   RECV         cap (an Endpoint), result*; with MULTISHOT method is the number of slots,
+//                1 to CAPOS_RECV_SLOTS_MAX, that lie at result one behind the other, and
+//                result_bytes_max the size of each, a multiple of 8
 //   RETURN       cap (an Endpoint), call_id, params*, transfer_count, method
-//   RETURN_RECV  as RETURN, and result* for the RECV
+//   RETURN_RECV  as RETURN, and result* for the RECV; with MULTISHOT result is the user_data
+//                of the RECV and result_bytes_max the number of the slot, and a call_id
+//                of 0 answers nothing.  Completes only if it fails: then the slot stays taken
 //   RELEASE      cap
 //   CANCEL       call_id holds the user_data of what to withdraw
 //   FINISH       call_id holds the user_data of a promise, method the mask of the
@@ -136,6 +144,9 @@ static_assert(sizeof(struct capos_sqe) == 64);
 // capos_cqe.flags
 #define CAPOS_CQE_EXCEPTION 0x01u // the result buffer holds a CapException
 #define CAPOS_CQE_RELEASED  0x02u // RECV: a release notice, not a call
+#define CAPOS_CQE_MORE \
+    0x04u // RECV with MULTISHOT: result is the slot that was filled, \
+          // and more will come
 
 struct capos_cqe {
     uint64_t user_data;

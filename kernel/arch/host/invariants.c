@@ -132,8 +132,12 @@ static uint32_t check_thread(const struct thread *thread)
 {
     uint32_t count = 0, moved = 0;
     for (struct list_link *link = list_first(&thread->operations); link != nullptr;
-         link = list_next(&thread->operations, link), count++)
-        moved += check_operation(thread, container_of(link, struct op, thread_link));
+         link = list_next(&thread->operations, link), count++) {
+        struct op *op = container_of(link, struct op, thread_link);
+        moved += check_operation(thread, op);
+        if (is_multishot(op))
+            count += multishot_free_slots(op->multishot); // each holds an entry too
+    }
     HOLDS(count == thread->ring.pending_count, "pending operations are those in the list");
     HOLDS(count <= CAPOS_CQ_ENTRIES, "every pending operation has a completion entry");
     HOLDS((thread->state == THREAD_RUNNING) == is_current(thread),
@@ -254,6 +258,12 @@ static void check_endpoint(const struct endpoint *endpoint)
          link = list_next(&endpoint->receivers, link))
         HOLDS(container_of(link, struct op, queue_link)->object == &endpoint->object,
               "a receive is on its endpoint");
+    for (struct list_link *link = list_first(&endpoint->full); link != nullptr;
+         link = list_next(&endpoint->full, link)) {
+        const struct op *op = container_of(link, struct op, queue_link);
+        HOLDS(is_multishot(op) && multishot_free_slots(op->multishot) == 0,
+              "a receive that is full has no free slot");
+    }
     for (struct list_link *link = list_first(&endpoint->notices); link != nullptr;
          link = list_next(&endpoint->notices, link)) {
         const struct minted *minted = container_of(link, struct minted, notice_link);
