@@ -31,7 +31,7 @@ say = @:
 endif
 
 # These work in any state of the tree, without a compiler.
-PLAIN_GOALS := help clean fmt docs test check
+PLAIN_GOALS := help clean fmt docs model test check
 BUILDING := $(if $(filter-out $(PLAIN_GOALS),$(or $(MAKECMDGOALS),all)),yes)
 
 include mk/toolchain.mk

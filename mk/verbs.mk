@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The verbs that people type.
 
-.PHONY: help clean fmt abi run test check test-all fuzz soak gdb bench run-smoke run-spawn run-terminal ready
+.PHONY: help clean fmt abi run test check test-all model fuzz soak gdb bench run-smoke run-spawn run-terminal ready
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { sub(" ", ", ", $$1); \
 		printf "  make %-12s %s\n", $$1, $$2 }' $(wildcard Makefile mk/*.mk) | sort -u
@@ -58,6 +58,9 @@ fuzz: fuzz-build ## Fuzzes each target for FUZZ_SECONDS
 SOAK_SECONDS ?= 600
 soak: host kernel fuzz-build build/system/test.package ## Runs the hostile tests for SOAK_SECONDS each, with new chances each time
 	$(Q)$(PYTHON) -B tools/test/run.py --soak $(SOAK_SECONDS) $(if $T,--only $T)
+
+model: ## Verifies the models of the kernel's protocols, and that they notice faults
+	$(Q)$(PYTHON) -B tools/model/run.py
 
 bench: ready build/system/test.package ## Measures the figures, in guest instructions
 	$(Q)$(PYTHON) -B tools/bench/bench.py

@@ -113,6 +113,7 @@ def all_jobs(fuzz_seconds):
     jobs += [python_job(path, timeout=900) for path in find('tools/check-*.py')]
     jobs += [Job(path.removesuffix('.sh'), ['sh', path]) for path in find('tools/check-*.sh')]
     jobs.append(sweep_job())
+    jobs.append(Job('model', [sys.executable, '-B', 'tools/model/run.py'], lines=True))
     jobs += [Job(path.removeprefix('build/host/tests/'), [path])
              for path in find('build/host/tests/**/*_test') if os.path.isfile(path)]
     return [job for job in jobs if is_current(job)]
