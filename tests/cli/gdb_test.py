@@ -10,19 +10,23 @@ import subprocess
 
 from case import HANG_SECONDS, ROOT, Skip, main, temporary_folder
 
-# Stops where the kernel starts init, then where the program, process 4 behind init, hostlink
-# and launcher, sleeps.
+# Stops where the kernel starts init, then where hostlink, process 2, has begun to receive, then
+# where the program, process 4 behind the launcher, sleeps.
 SCRIPT = '''break process_start
 continue
 backtrace 1
 capos processes
+delete
+break submit_receive if thread->process->id == 2
+continue
+finish
+capos ring 2
 delete
 break timer_sleep
 continue
 capos processes
 capos caps 4
 capos ring 4
-capos ring 2
 capos symbols 4
 info address main
 capos trace 5
