@@ -143,6 +143,10 @@ struct arch_thread {
 void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack_pointer,
                       uint64_t rdi, uint64_t rsi, uint64_t rdx);
 
+// Sets the thread base (x86_64: the FS base) of a thread that is current on this CPU or has
+// not started: an address below USER_ADDRESS_END.
+void arch_thread_set_base(struct arch_thread *thread, uint64_t base);
+
 // Takes a thread that will never run again off the CPU that runs it, unless that is this
 // one: when this returns, the CPU no longer executes its code nor uses its storage or its
 // address space, and its entry to the kernel, if it was waiting to make one, is dropped.

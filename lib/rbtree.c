@@ -183,9 +183,9 @@ void rbtree_remove(struct rbtree *tree, struct rbtree_node *node)
     if (tree->first == node)
         tree->first = rbtree_next(node);
 
-    struct rbtree_node *parent; // of the place where a node went missing,
-    struct rbtree_node *child;  // what is there now,
-    bool red;                   // and the colour that went missing
+    struct rbtree_node *parent;         // of the place where a node went missing,
+    struct rbtree_node *child;          // what is there now,
+    bool red;                           // and the colour that went missing
     struct rbtree_node *parent_changed; // has other children than before
     if (node->child[0] != nullptr && node->child[1] != nullptr) {
         struct rbtree_node *successor = rbtree_next(node);

@@ -111,7 +111,7 @@ static void call_done(struct ring_client *ring, struct capos_call *call,
         server_return_done(call, &completion);
 }
 
-static void completion_take(struct ring_client *ring)
+[[gnu::always_inline]] static inline void completion_take(struct ring_client *ring)
 {
     ring->in_flight--;
     __atomic_store_n(&ring->header->cq_head, ++ring->cq_head, __ATOMIC_RELEASE);
@@ -122,6 +122,8 @@ static void completion_take(struct ring_client *ring)
 [[gnu::noinline]] static void quiet_failed(struct ring_client *ring,
                                            const struct capos_cqe *completion)
 {
+    if ((completion->user_data & NOT_QUIET) != 0)
+        return;
     if (completion->result == -(int32_t)STATUS_BAD_CAPABILITY &&
         (completion->user_data & RELEASE_IF_HELD) == 0)
         capos_panic("capos_release: a capability that isn't held");
@@ -206,6 +208,40 @@ void capos_release(capos_cap_id cap)
 void ring_release_if_held(struct ring_client *ring, capos_cap_id cap)
 {
     release(ring, cap, RELEASE_IF_HELD);
+}
+
+struct capos_sqe *ring_operation(struct ring_client *ring, struct capos_call *call)
+{
+    struct capos_sqe *entry = ring_submission(ring, (uint64_t)call, COMPLETION_CALL);
+    call->state = CALL_SUBMITTED;
+    call->on_done = nullptr;
+    return entry;
+}
+
+int32_t ring_operation_wait(struct ring_client *ring, struct capos_call *call)
+{
+    while (call->state != CALL_DONE) {
+        if (__atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) == ring->cq_head)
+            enter(ring, 1);
+        // Most often the next completion is the one.
+        const struct capos_cqe *completion =
+            &ring->completions[ring->cq_head & ring->completion_mask];
+        if (completion->user_data == ((uint64_t)call | COMPLETION_CALL)) [[clang::likely]] {
+            int32_t result = completion->result;
+            completion_take(ring);
+            return result;
+        }
+        ring_consume(ring);
+    }
+    return call->completion_result;
+}
+
+struct capos_sqe *ring_forgotten(struct ring_client *ring)
+{
+    struct capos_sqe *entry = ring_submission(ring, NOT_QUIET, COMPLETION_QUIET);
+    if (entry == nullptr)
+        capos_panic("the ring has no room, against invariant 2 of thread.h");
+    return entry;
 }
 
 void ring_cancel(struct ring_client *ring, uint64_t user_data)

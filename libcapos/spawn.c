@@ -36,8 +36,27 @@ enum status capos_spawner_find(struct capos_spawner *out_spawner)
         return status;
     if (entropy_source_cap_find("entropy", &found.entropy) != STATUS_OK)
         found.entropy.id = 0;
+    if (thread_control_cap_find("thread", &found.thread) != STATUS_OK)
+        found.thread.id = 0;
+    if (park_space_cap_find("park", &found.park) != STATUS_OK)
+        found.park.id = 0;
     *out_spawner = found;
     return STATUS_OK;
+}
+
+uint32_t capos_spawn_own_grants(const struct capos_spawner *spawner,
+                                struct capos_spawn_grant *out_grants)
+{
+    const struct capos_spawn_grant own[CAPOS_SPAWN_OWN_GRANTS_MAX] = {
+        {"memory", capos_transfer_copy(spawner->memory.id)},
+        {"thread", capos_transfer_copy(spawner->thread.id)},
+        {"park", capos_transfer_copy(spawner->park.id)},
+    };
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CAPOS_SPAWN_OWN_GRANTS_MAX; i++)
+        if (own[i].capability.cap != 0)
+            out_grants[count++] = own[i];
+    return count;
 }
 
 // Fills the stock without an EntropySource: from what the own parent drew at random for

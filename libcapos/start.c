@@ -8,11 +8,11 @@
 // What a program must know of its own file its loader has written into the startup block:
 // the kernel for the first process, a parent for all others.
 //
-// Sources: System V gABI (dynamic section, RELR), psABI for AMD64 (R_X86_64_RELATIVE),
-// U. Drepper, "ELF Handling for Thread-Local Storage" (variant II).
+// Sources: System V gABI (dynamic section, RELR), psABI for AMD64 (R_X86_64_RELATIVE).
 // Tested by every booted program; tests/system has those that look at the parts.
 #include "start.h"
 #include "thread.h"
+#include "tls.h"
 
 #include <capos/capset.h>
 #include <capos/panic.h>
@@ -125,14 +125,6 @@ static alignas(TLS_STATIC_ALIGNMENT) uint8_t
     thread_static[TLS_STATIC_BYTES + sizeof(struct thread)];
 static_assert(TLS_STATIC_BYTES % TLS_STATIC_ALIGNMENT == 0);
 
-// How far below the thread block the image starts: the linker takes the block to be the
-// first aligned address behind the image.
-static uint64_t tls_bytes_below(const struct capos_startup *startup)
-{
-    uint64_t end = startup->tls_file + startup->tls_bytes;
-    return startup->tls_bytes + (-end & (startup->tls_alignment - 1));
-}
-
 // Pages for variables that don't fit the static room, with the thread block behind them.
 static struct thread *thread_pages(const struct capos_startup *startup)
 {
@@ -161,8 +153,7 @@ static void tls_init(const struct capos_startup *startup, struct thread *first)
         thread->self = thread;
         thread_set_self(thread);
     }
-    memcpy((uint8_t *)thread - tls_bytes_below(startup), (const void *)startup->tls_file,
-           startup->tls_file_bytes);
+    tls_fill(thread, startup);
 }
 
 // ---- The way to main ---------------------------------------------------------------

@@ -56,11 +56,19 @@ struct thread {
     uint64_t reserved[4];
     uint64_t canary;
     struct ring_client ring;
+    struct capos_thread *created; // the thread of this block; nullptr: the program's first
 };
 static_assert(offsetof(struct thread, canary) == 0x28);
 
 // Makes a block the calling thread's.
 void thread_set_self(struct thread *thread);
+
+// The first instruction of every thread but the first (arch/x86_64/entry.c), and the function
+// that it calls with what the kernel put into the registers (threads.c).
+void capos_thread_entry(void);
+struct capos_capset;
+[[noreturn]] void thread_main(void *ring, const struct capos_capset *capset,
+                              struct capos_thread *thread);
 
 // Takes the ring at `ring_address` into use.
 void ring_client_init(struct ring_client *ring, void *ring_address);
@@ -76,6 +84,7 @@ enum completion_kind {
 };
 constexpr uint64_t COMPLETION_KIND_MASK = 3;
 constexpr uint64_t RELEASE_IF_HELD = 4;
+constexpr uint64_t NOT_QUIET = 8; // completes in any case
 
 // How many submissions of a kind may be in flight (invariant 2).
 [[nodiscard]] static inline uint32_t ring_in_flight_limit(const struct ring_client *ring,
@@ -103,6 +112,13 @@ constexpr uint64_t RELEASE_IF_HELD = 4;
 // The same, zeroed but for the user_data.
 [[nodiscard]] struct capos_sqe *ring_submission(struct ring_client *ring, uint64_t user_data,
                                                 enum completion_kind kind);
+// The same for a submission that isn't a CALL and completes `call`; the caller fills it in.
+[[nodiscard]] struct capos_sqe *ring_operation(struct ring_client *ring,
+                                               struct capos_call *call);
+// Waits for it, and returns what its completion says.
+[[nodiscard]] int32_t ring_operation_wait(struct ring_client *ring, struct capos_call *call);
+// The same for one that completes at once and whose completion is of no interest.
+[[nodiscard]] struct capos_sqe *ring_forgotten(struct ring_client *ring);
 
 // Hands the entry to the kernel, which takes it at the next cap_enter.
 static inline void ring_submit(struct ring_client *ring)

@@ -10,7 +10,7 @@ interface RestrictedLauncher @0xde41c7a2935f6b08 $A.home(service) {
   #
   # Nothing else of a parent is needed: no ProcessSpawner, no BootPackage.  What
   # a program gets is what the launcher's service holds under the names asked
-  # for, and its own memory and budget.  A launcher can be narrowed, never
+  # for, and its own memory, thread and budget.  A launcher can be narrowed, never
   # widened.
   #
   # Lists of names are Texts with one name per line: a name of a program or of

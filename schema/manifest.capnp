@@ -57,7 +57,7 @@ struct Service {
   arguments @2 :List(Text) $A.maxCount(32);
   # argv without argv[0].
   grants @3 :List(Grant) $A.maxCount(32);
-  # All that it is granted, besides its own memory, its budget, and the
+  # All that it is granted, besides its own memory and thread, its budget, and the
   # endpoint on which it serves its exports.
   exports @4 :List(Export) $A.maxCount(16);
   # What it serves.

@@ -58,6 +58,8 @@ const grantable :List(M.Grant) = [
   (name = "console", source = (kernel = "console")),
   (name = "spawner", source = (kernel = "spawner")),
   (name = "boot", source = (kernel = "boot")),
+  (name = "threads", source = (kernel = "threads")),
+  (name = "urgent", source = (kernel = "urgent")),
   (name = "forker", source = (kernel = "forker")),
   (name = "inspector", source = (kernel = "inspector")),
   (name = "launcher", source = (service = (service = "launcher", export = "launcher"))),

@@ -15,6 +15,8 @@ const manifest :M.SystemManifest = (
     (name = "spawner", source = (kernel = "spawner")),
     (name = "boot", source = (kernel = "boot")),
     (name = "inspector", source = (kernel = "inspector")),
+    (name = "threads", source = (kernel = "threads")),
+    (name = "urgent", source = (kernel = "urgent")),
     (name = "ports", source = (kernel = "ports")),
     (name = "devices", source = (kernel = "devices")),
     (name = "interrupts", source = (kernel = "interrupts")),

@@ -11,6 +11,7 @@
 #include <kernel/debug/log.h>
 #include <kernel/debug/panic.h>
 #include <kernel/debug/trace.h>
+#include <kernel/ipc/park.h>
 #include <kernel/mm/budget.h>
 #include <kernel/mm/frame.h>
 #include <kernel/mm/memory_object.h>
@@ -45,6 +46,10 @@ static void grant_roots(struct process *init, struct budget *budget,
     grant(init, "timer", timer_object());
     grant(init, "entropy", entropy_source_object());
     grant(init, "spawner", process_spawner_object());
+    grant(init, "threads", thread_spawner_normal());
+    grant(init, "urgent", thread_spawner_any());
+    grant(init, "thread", thread_control_object());
+    grant(init, "park", park_space_object());
     grant(init, "interrupts", interrupt_controller_object());
     grant(init, "inspector", system_inspector_object());
     grant_own(init, "memory", virtual_memory_create());
@@ -63,6 +68,7 @@ struct thread *kernel_boot(const struct boot_info *info)
 {
     frame_init(info);
     entropy_init();
+    park_init();
     sched_init();
     struct budget *budget = budget_init();
     struct process *init = process_create(budget, "init", 4);

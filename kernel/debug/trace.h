@@ -11,13 +11,15 @@
 // event, its name, what its two numbers are
 #define TRACE_EVENTS(EVENT)                                         \
     EVENT(TRACE_NONE, "none", "", "")                               \
-    EVENT(TRACE_SWITCH, "switch", "to_process", "")                 \
+    EVENT(TRACE_SWITCH, "switch", "to_process", "thread")           \
     EVENT(TRACE_TIMER, "timer", "now_ns", "")                       \
     EVENT(TRACE_IRQ, "irq", "line", "")                             \
     EVENT(TRACE_FAULT, "fault", "kind", "address")                  \
     EVENT(TRACE_PROCESS_START, "process_start", "process", "entry") \
     EVENT(TRACE_PROCESS_END, "process_end", "process", "kind")      \
     EVENT(TRACE_PROCESS_FREE, "process_free", "process", "")        \
+    EVENT(TRACE_THREAD_START, "thread_start", "process", "thread")  \
+    EVENT(TRACE_THREAD_END, "thread_end", "process", "thread")      \
     EVENT(TRACE_REVOKE, "revoke", "word", "")                       \
     EVENT(TRACE_CHARGE_REFUSED, "charge_refused", "limit", "size")
 

@@ -50,7 +50,7 @@ static struct thread *enter_block(struct thread *thread, uint32_t available,
 
 struct thread *enter_wait(struct thread *thread, uint64_t min_complete, uint64_t timeout_ns)
 {
-    if (thread->process->ending)
+    if (thread->ending)
         return sched_leave();
     uint32_t available = ring_available(&thread->ring);
     if (available > CAPOS_CQ_ENTRIES)

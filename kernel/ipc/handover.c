@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The short way of one submission: a call on a kernel object without the queue's loop, and
-// IPC from a caller straight to the server that waits for it, and back.
+// The short way of one submission: a call on a kernel object without the queue's loop, IPC
+// from a caller straight to the server that waits for it and back, and (in ipc/park.c) from a
+// thread that falls asleep to one that it wakes.
 //
 // It does what the long way does (ipc/ring.c, ipc/submit.c, object/endpoint.c), with the steps
 // left out that the case makes idle.  All conditions are checked before the first change,
@@ -25,6 +26,7 @@
 #include <kernel/ipc/call.h>
 #include <kernel/ipc/endpoint_state.h>
 #include <kernel/ipc/enter.h>
+#include <kernel/ipc/park.h>
 #include <kernel/ipc/submit.h>
 #include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
@@ -58,13 +60,6 @@ static bool waits_for_one(const struct thread *thread)
 {
     return thread->state == THREAD_WAITING &&
            ring_available(&thread->ring) + 1 >= thread->wait_count;
-}
-
-// The submission has been taken.
-static void advance(struct ring *ring)
-{
-    ring->sq_head++;
-    __atomic_store_n(&ring_header(ring)->sq_head, ring->sq_head, __ATOMIC_RELEASE);
 }
 
 static struct span ring_span(struct thread *thread, uint64_t offset, uint32_t size_bytes)
@@ -153,7 +148,7 @@ handover_to_server(struct thread *thread, const struct capos_sqe *sqe, struct mi
     if (call == nullptr)
         return false;
 
-    advance(&thread->ring);
+    ring_advance(&thread->ring);
     call->result = ring_span(thread, result, result_bytes_max);
     call->delivered = true;
     list_push_back(&server->process->received, &call->queue_link);
@@ -198,7 +193,7 @@ handover_to_server(struct thread *thread, const struct capos_sqe *sqe, struct mi
 static void handover_to_kernel(struct thread *thread, const struct capos_sqe *sqe,
                                struct object *object, struct thread **out_next)
 {
-    advance(&thread->ring);
+    ring_advance(&thread->ring);
     enum status status = call_kernel_object(thread, sqe, object);
     if (status != STATUS_PENDING)
         submit_end(thread, sqe, status);
@@ -231,7 +226,7 @@ handover_return(struct thread *thread, const struct capos_sqe *sqe, struct endpo
     if (receive == nullptr)
         return false;
 
-    advance(&thread->ring);
+    ring_advance(&thread->ring);
     receive->result = ring_span(thread, buffer, buffer_bytes);
     list_push_back(&endpoint->receivers, &receive->queue_link);
     uint8_t *to = caller->ring.base + call->result.address;
@@ -306,12 +301,17 @@ static const struct capos_sqe *first_submission(const struct ring *ring)
     if (count != 1)
         return count > 1 && opcode == CAPOS_OP_RELEASE &&
                handover_behind_releases(thread, count, out_next);
-    if ((opcode != CAPOS_OP_CALL && opcode != CAPOS_OP_RETURN_RECV) ||
+    if ((opcode != CAPOS_OP_CALL && opcode != CAPOS_OP_RETURN_RECV &&
+         opcode != CAPOS_OP_PARK) ||
         ring_available(ring) != 0 || ring->pending_count >= CAPOS_CQ_ENTRIES ||
         ring->attention || !sched_can_hand_over())
         return false;
+    if (opcode == CAPOS_OP_PARK)
+        return *(const volatile uint64_t *)shared == CAPOS_OP_PARK &&
+               park_handover(thread, shared, out_next);
     const struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
-    const struct cap_slot *slot = cap_table_lookup(&thread->process->caps, sqe.cap);
+    const struct cap_slot *slot;
+    [[clang::always_inline]] slot = cap_table_lookup(&thread->process->caps, sqe.cap);
     uint64_t word;
     memcpy(&word, &sqe, sizeof word);
     if (slot == nullptr || sqe.reserved1 != 0)

@@ -18,6 +18,7 @@
 #include <kernel/debug/panic.h>
 #include <kernel/ipc/ring.h>
 #include <kernel/ipc/span.h>
+#include <kernel/mm/space.h>
 #include <kernel/sched/thread.h>
 #include <kernel/sched/timeout.h>
 #include <lib/list.h>
@@ -51,8 +52,13 @@ struct op {
     struct op *follower;     // a submission that starts when it succeeds, or nullptr
     struct op *watcher;      // Endpoint.watch on this call, or nullptr
     struct timeout timeout;
-    // CALL on a minted object:
-    struct span params;
+    // PARK; private_word is the word's address in the thread's process:
+    struct space_word park_word;
+    union {
+        struct list_link park_link; // among those whose words have one hash
+        // CALL on a minted object:
+        struct span params;
+    };
     struct transfer_set *transfers; // resolved capabilities, or nullptr
     uint32_t call_slot;             // of the Endpoint, or CALL_SLOT_NONE
     uint16_t method;

@@ -51,12 +51,12 @@ static const struct capos_sqe *ring_take(struct ring *ring)
 {
     struct ring *ring = &thread->ring;
     // A submission may have taken more than one entry.
-    while (count-- > 0 && !thread->process->ending &&
+    while (count-- > 0 && !thread->ending &&
            ring_available(ring) < CAPOS_CQ_ENTRIES - ring->pending_count) {
         const struct capos_sqe sqe = *(const volatile struct capos_sqe *)ring_take(ring);
         chain_submit(thread, &sqe);
     }
-    ring_attend(ring, thread->process->ending);
+    ring_attend(ring, thread->ending);
 }
 
 // Not inlined: an empty queue needs no stack frame.

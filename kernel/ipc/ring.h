@@ -49,6 +49,13 @@ void ring_init(struct ring *ring, uint8_t *base);
     return ring->cq_tail - head;
 }
 
+// One submission has been taken.
+static inline void ring_advance(struct ring *ring)
+{
+    ring->sq_head++;
+    __atomic_store_n(&ring_header(ring)->sq_head, ring->sq_head, __ATOMIC_RELEASE);
+}
+
 // Writes a completion behind the others.
 static inline void ring_complete(struct ring *ring, uint64_t user_data, int32_t result,
                                  uint32_t flags, uint32_t result_bytes, uint32_t transfer_count)
@@ -76,5 +83,5 @@ void ring_post(struct thread *thread, uint64_t user_data, int32_t result, uint32
 }
 
 // Takes submissions until the queue is empty, the completion queue has no room, or the
-// thread's process is ending.  STATUS_CORRUPT_RING: an index is impossible, nothing done.
+// thread is ending.  STATUS_CORRUPT_RING: an index is impossible, nothing done.
 [[nodiscard]] enum status ring_drain(struct thread *thread);

@@ -9,6 +9,7 @@
 #include <kernel/ipc/chain.h>
 #include <kernel/ipc/endpoint.h>
 #include <kernel/ipc/op.h>
+#include <kernel/ipc/park.h>
 #include <kernel/ipc/promise.h>
 #include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
@@ -178,6 +179,8 @@ static const struct opcode_rule opcode_rules[CAPOS_OP_COUNT] = {
     [CAPOS_OP_RELEASE] = {submit_release, SHORT_FLAGS, false},
     [CAPOS_OP_CANCEL] = {submit_cancel, SHORT_FLAGS, false},
     [CAPOS_OP_FINISH] = {submit_finish_promise, SHORT_FLAGS, false},
+    [CAPOS_OP_PARK] = {park, CAPOS_SQE_LINK, false},
+    [CAPOS_OP_UNPARK] = {unpark, CAPOS_SQE_LINK, false},
 };
 
 enum status submit_checked(struct thread *thread, const struct capos_sqe *sqe)
@@ -185,7 +188,8 @@ enum status submit_checked(struct thread *thread, const struct capos_sqe *sqe)
     if (sqe->opcode >= CAPOS_OP_COUNT || opcode_rules[sqe->opcode].submit == nullptr)
         return STATUS_BAD_OPCODE;
     const struct opcode_rule *rule = &opcode_rules[sqe->opcode];
-    if ((sqe->flags & ~rule->flags) != 0 || sqe->reserved1 != 0 ||
+    if ((sqe->flags & ~rule->flags) != 0 ||
+        (sqe->reserved1 != 0 && sqe->opcode != CAPOS_OP_PARK) || // there it is timeout_ns
         (sqe->result_index != 0 && sqe->opcode != CAPOS_OP_CALL))
         return STATUS_BAD_FLAGS;
     if (sqe->transfer_count > (rule->transfers ? CAPOS_TRANSFER_COUNT_MAX : 0))

@@ -62,6 +62,23 @@ static uint64_t left_in_page(uint64_t address)
     return PAGE_BYTES - address % PAGE_BYTES;
 }
 
+enum status space_load(struct space *space, uint64_t address, unsigned width_bytes,
+                       uint64_t *out_value)
+{
+    if ((address & (width_bytes - 1)) != 0 || !range_is_user(address, width_bytes))
+        return STATUS_BAD_ADDRESS;
+    enum page_access access;
+    paddr_t frame = arch_space_lookup(&space->arch, address & ~(PAGE_BYTES - 1), &access);
+    const uint8_t *word;
+    if (frame != 0 && access != PAGE_NONE && space->uncached_count == 0) // most often
+        word = (const uint8_t *)arch_frame_pointer(frame) + address % PAGE_BYTES;
+    else if ((word = user_pointer(space, address, false)) == nullptr)
+        return STATUS_BAD_ADDRESS;
+    *out_value = width_bytes == 8 ? __atomic_load_n((const uint64_t *)word, __ATOMIC_SEQ_CST)
+                                  : __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST);
+    return STATUS_OK;
+}
+
 enum status space_copy_in(struct space *space, void *to, uint64_t from, uint64_t size_bytes)
 {
     if (!range_is_user(from, size_bytes))

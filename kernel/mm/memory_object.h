@@ -63,6 +63,11 @@ void memory_object_part(struct memory_object *object, uint64_t offset_bytes,
 [[nodiscard]] bool memory_object_executable(const struct memory_object *object);
 [[nodiscard]] enum page_cache memory_object_cache(const struct memory_object *object);
 
+// The object that holds the memory, which is the object itself or, for a view, another; the
+// offset is changed to the offset in that.
+[[nodiscard]] const struct memory_object *
+memory_object_whole(const struct memory_object *object, uint64_t *offset_bytes);
+
 // The frame that backs an offset, made now if it never was touched: it was charged, so
 // it is there.  For reading: it may be shared with a snapshot.  offset_bytes is page-aligned
 // and within the object.

@@ -136,6 +136,7 @@ void region_destroy(struct space *space, struct region *region)
 
 void region_insert(struct space *space, struct region *region)
 {
+    space->words.bytes = 0;
     ASSERT(region->start < region->end && region->start >= USER_ADDRESS_MIN);
     ASSERT(region->end <= USER_ADDRESS_END);
     region->space = space;
@@ -158,6 +159,7 @@ static void dispose(struct space *space, struct region *region)
 
 void region_remove(struct space *space, struct region *region)
 {
+    space->words.bytes = 0;
     region_unlink(space, region);
     dispose(space, region);
 }
@@ -235,6 +237,7 @@ void region_merge(struct space *space, uint64_t start, uint64_t end)
 
 enum status region_isolate(struct space *space, uint64_t start, uint64_t end)
 {
+    space->words.bytes = 0; // what is isolated is going to change
     enum status status = split(space, start);
     if (status == STATUS_OK)
         status = split(space, end);

@@ -10,6 +10,7 @@
 #include <kernel/mm/space.h>
 
 #include <kernel/debug/panic.h>
+#include <kernel/ipc/park.h>
 #include <kernel/mm/frame.h>
 #include <kernel/mm/memory_object.h>
 #include <kernel/mm/page.h>
@@ -76,6 +77,7 @@ enum status space_init(struct space *space, struct budget *budget, uint64_t plac
         .placement_hint =
             PLACEMENT_MIN + placement_seed % (PLACEMENT_RANGE / PAGE_BYTES) * PAGE_BYTES,
     };
+    list_init(&space->sleepers);
     region_tree_init(space);
     enum status status = arch_space_init(&space->arch, space);
     if (status != STATUS_OK) {
@@ -342,6 +344,8 @@ static void commit_all(struct space *space, uint64_t start, uint64_t end,
         }
     }
     region_merge(space, start, end);
+    if (protection == PROTECTION_NONE)
+        park_wake_range(space, start, end);
 }
 
 enum status space_commit(struct space *space, uint64_t address, uint64_t length_bytes,
@@ -461,6 +465,7 @@ enum status space_decommit(struct space *space, uint64_t address, uint64_t lengt
         region->lazy = false;
     }
     region_merge(space, address, end);
+    park_wake_range(space, address, end);
     return STATUS_OK;
 }
 
@@ -504,6 +509,8 @@ enum status space_protect(struct space *space, uint64_t address, uint64_t length
          region != nullptr && region->start < end; region = region_next(region))
         set_protection(space, region, protection);
     region_merge(space, address, end);
+    if (protection == PROTECTION_NONE)
+        park_wake_range(space, address, end);
     return STATUS_OK;
 }
 
@@ -589,6 +596,7 @@ enum status space_unmap(struct space *space, uint64_t address, uint64_t length_b
         region_discard(space, region);
         region = next;
     }
+    park_wake_range(space, address, end);
     return STATUS_OK;
 }
 
@@ -610,4 +618,11 @@ enum status space_map_kernel_frames(struct space *space, paddr_t first, uint64_t
         page_map(space, region, start + offset, first + offset);
     *out_address = start;
     return STATUS_OK;
+}
+
+void space_unmap_kernel_frames(struct space *space, uint64_t address)
+{
+    struct region *region = region_find(space, address);
+    ASSERT(region != nullptr && region->kind == REGION_KERNEL && region->start == address);
+    region_discard(space, region);
 }

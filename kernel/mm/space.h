@@ -24,22 +24,39 @@
 #include <gen/kernel/virtual_memory.h> // enum protection
 #include <kernel/arch.h>
 #include <kernel/mm/budget.h>
+#include <lib/list.h>
 #include <lib/rbtree.h>
 
 struct memory_object;
+
+// What a word of user memory is, for whoever waits for it to change: a place in a memory
+// object, the same in every space that maps it, or in the space itself.
+struct space_word {
+    const void *owner;
+    uint64_t offset;
+};
+
+// A readable range of which the words are known: where the last one was looked up.
+struct space_word_range {
+    uint64_t start;
+    uint64_t bytes;          // 0: nothing is known
+    struct space_word first; // the one at `start`
+};
 
 struct space {
     struct arch_space arch;
     struct budget *budget; // referenced; pays for everything here
     struct rbtree regions; // struct region (region.h), by address
     uint64_t region_count;
-    uint64_t committed_bytes; // anonymous memory, charged
-    uint64_t resident_bytes;  // pages that are mapped now, own and shared
-    uint64_t table_bytes;     // page tables, charged
-    uint64_t uncached_count;  // regions of device registers, which can't be copied
-    uint64_t placement_hint;  // where the search for a free range starts, random
-    bool has_shared;          // frames of anonymous memory may be those of a snapshot
-    bool is_snapshot;         // nobody runs in it; anonymous memory is charged as if lazy
+    uint64_t committed_bytes;      // anonymous memory, charged
+    uint64_t resident_bytes;       // pages that are mapped now, own and shared
+    uint64_t table_bytes;          // page tables, charged
+    uint64_t uncached_count;       // regions of device registers, which can't be copied
+    uint64_t placement_hint;       // where the search for a free range starts, random
+    bool has_shared;               // frames of anonymous memory may be those of a snapshot
+    bool is_snapshot;              // nobody runs in it; anonymous memory is charged as if lazy
+    struct space_word_range words; // forgotten when a region changes
+    struct list sleepers;          // struct op.queue_link of parked threads (ipc/park.c)
 };
 
 // An empty space.  STATUS_OVERLOADED without memory; then nothing is kept.
@@ -96,12 +113,16 @@ constexpr uint64_t SPACE_WORK_MAX = 65536;
                                       uint64_t length_bytes, const char **out_reason);
 
 // Maps frames of the kernel's own (ring, CapSet) at an address chosen by the space.
-// The frames stay the caller's, who keeps them until the space has ended; user code may
-// not unmap or protect the range.  STATUS_OVERLOADED: budget or addresses are exhausted.
+// The frames stay the caller's, who keeps them until they are unmapped or the space has
+// ended; user code may not unmap or protect the range.  STATUS_OVERLOADED: budget or
+// addresses are exhausted.
 [[nodiscard]] enum status space_map_kernel_frames(struct space *space, paddr_t first,
                                                   uint64_t length_bytes,
                                                   enum page_access access,
                                                   uint64_t *out_address);
+// Unmaps what space_map_kernel_frames mapped at an address.  No CPU reaches the frames
+// through this space any more.
+void space_unmap_kernel_frames(struct space *space, uint64_t address);
 
 // Makes an empty space, in which nobody runs, a copy of another one as it is now: the same
 // reservations and mappings; anonymous memory, and what of the image can be written to, shared
@@ -118,6 +139,24 @@ constexpr uint64_t SPACE_WORK_MAX = 65536;
 // when the budget is exhausted.
 [[nodiscard]] enum status space_fault(struct space *space, uint64_t address, bool write,
                                       bool execute, unsigned *out_fault_kind);
+
+// The word at an address.  STATUS_BAD_ADDRESS: nothing is committed or mapped there that may
+// be read.
+[[nodiscard]] enum status space_word_find(struct space *space, uint64_t address,
+                                          struct space_word *out_word);
+[[nodiscard]] static inline enum status space_word_at(struct space *space, uint64_t address,
+                                                      struct space_word *out_word)
+{
+    uint64_t distance = address - space->words.start;
+    if (distance >= space->words.bytes)
+        return space_word_find(space, address, out_word);
+    out_word->owner = space->words.first.owner;
+    out_word->offset = space->words.first.offset + distance;
+    return STATUS_OK;
+}
+// Reads an aligned word of 4 or 8 bytes in one access.  STATUS_BAD_ADDRESS as above.
+[[nodiscard]] enum status space_load(struct space *space, uint64_t address,
+                                     unsigned width_bytes, uint64_t *out_value);
 
 // The copy routine.  Copies between user memory of two spaces, or of one and the
 // kernel.  STATUS_BAD_ADDRESS if a page isn't mapped with the access needed, or is device

@@ -25,7 +25,8 @@ static uint64_t left(struct object *console)
     return results.left_bytes;
 }
 
-static enum status limit(struct object *console, uint64_t bytes_max, struct object **out_limited)
+static enum status limit(struct object *console, uint64_t bytes_max,
+                         struct object **out_limited)
 {
     struct invocation call = call_of_process();
     struct console_limit_params params = {.bytes_max = bytes_max};

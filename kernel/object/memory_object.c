@@ -244,6 +244,15 @@ paddr_t memory_object_frame_present(const struct memory_object *object, uint64_t
     return object->base + offset_bytes;
 }
 
+const struct memory_object *memory_object_whole(const struct memory_object *object,
+                                                uint64_t *offset_bytes)
+{
+    if (object->backing != BACKING_VIEW)
+        return object;
+    *offset_bytes += object->offset_bytes;
+    return object->whole; // which isn't a view
+}
+
 paddr_t memory_object_frame(struct memory_object *object, uint64_t offset_bytes)
 {
     ASSERT(offset_bytes % PAGE_BYTES == 0 && offset_bytes < object->size_bytes);

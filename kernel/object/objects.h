@@ -25,6 +25,12 @@ void notification_post(struct object *notification, uint64_t bits);
 [[nodiscard]] struct object *process_spawner_object(void);
 [[nodiscard]] struct object *interrupt_controller_object(void);
 [[nodiscard]] struct object *system_inspector_object(void);
+[[nodiscard]] struct object *thread_control_object(void);
+[[nodiscard]] struct object *park_space_object(void);
+
+// The ThreadSpawners that bound priorities at PRIORITY_NORMAL and at PRIORITY_MAX, lent.
+[[nodiscard]] struct object *thread_spawner_normal(void);
+[[nodiscard]] struct object *thread_spawner_any(void);
 
 // The interface that calls on an object name.
 [[nodiscard]] uint64_t object_interface_id(const struct object *object);

@@ -19,6 +19,7 @@ struct cpu {
     // Whether sched_leave has anything to look at: somebody became ready or blocked, a process
     // is ending, a deadline or a clock hold came or went, another CPU asks.
     bool changed;
+    bool yielding;              // current lets the others go first
     bool traces_unread;         // call_trace_signal has something to do
     bool watches_due;           // budget_watch_signal has something to do
     bool chains_ready;          // chain_run has something to do

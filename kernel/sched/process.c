@@ -139,17 +139,16 @@ enum status process_start(struct process *process, uint64_t entry, uint64_t stac
                           uint64_t argument)
 {
     ASSERT(process->state == PROCESS_BUILDING);
-    struct thread *thread = thread_create(process);
+    struct thread *thread = thread_create(process, PRIORITY_NORMAL, PRIORITY_NORMAL);
     if (thread == nullptr)
         return STATUS_OVERLOADED;
-    uint64_t capset_address;
     if (space_map_kernel_frames(&process->space, process->capset_frame, PAGE_BYTES, PAGE_READ,
-                                &capset_address) != STATUS_OK) {
-        thread_destroy(thread); // the ring's place in the space stays taken
+                                &process->capset_address) != STATUS_OK) {
+        thread_destroy(thread);
         return STATUS_OVERLOADED;
     }
     arch_thread_init(&thread->arch, entry, stack_pointer, thread->ring.user_address,
-                     capset_address, argument);
+                     process->capset_address, argument);
     process->state = PROCESS_ALIVE;
     object_get(&process->object); // for as long as it runs
     trace(TRACE_PROCESS_START, process->id, entry);
@@ -164,6 +163,11 @@ enum status process_start(struct process *process, uint64_t entry, uint64_t stac
 // Gives everything back that a process has.
 static void process_release_all(struct process *process)
 {
+    // None of them runs on while its process is taken apart.
+    LIST_FOR_EACH(thread, &process->threads, struct thread, process_link)
+    {
+        sched_forget(thread);
+    }
     struct list_link *link;
     while ((link = list_first(&process->threads)) != nullptr)
         thread_destroy(container_of(link, struct thread, process_link));
@@ -187,6 +191,7 @@ void process_end(struct process *process, const struct process_handle_wait_resul
     process->ending = true;
     LIST_FOR_EACH(thread, &process->threads, struct thread, process_link)
     {
+        thread->ending = true;
         thread->ring.attention = true; // none takes another submission
     }
     struct cpu *cpu = arch_cpu();

@@ -7,8 +7,11 @@
 // Invariants:
 //  1. BUILDING: no thread runs.  ALIVE: at least one thread.  ENDED: no thread, no space,
 //     no capability, and every waiter has been answered.
-//  2. A process whose thread is entering the kernel isn't torn down under its feet: it is
-//     marked `ending`, and sched_leave does it at the end of the upcall.
+//  2. A process whose thread is entering the kernel isn't torn down under its feet: it and
+//     all its threads are marked `ending`, and sched_leave does it at the end of the upcall.
+//     One end ends every thread, whatever each is doing.
+//  3. A process ends when a thread calls the system call exit, faults, or is the last one to
+//     exit; or when somebody kills it.
 #pragma once
 
 #include <stdint.h>
@@ -39,11 +42,13 @@ struct process {
     bool is_init;                           // the machine stops when it ends
     struct process_handle_wait_results end; // how it ended
     uint64_t id;
+    uint64_t last_thread_id;
     uint64_t cpu_time_ns;
     char name[PROCESS_NAME_BYTES];
     uint32_t name_bytes;
     struct capos_capset *capset; // one page of the kernel's, mapped at start
     paddr_t capset_frame;
+    uint64_t capset_address;   // in the space, once started
     struct list_link all_link; // of process_all
     struct call_trace *trace;  // nullptr: it isn't traced
 };
@@ -72,5 +77,5 @@ extern struct list process_all;
 // The first reason stands.
 void process_end(struct process *process, const struct process_handle_wait_results *end);
 
-// Does what process_end put off.  Only sched_leave calls it.
+// Does what process_end put off.  Only sched_leave calls it, by thread_finish_ending.
 void process_finish_ending(struct process *process);

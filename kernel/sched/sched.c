@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The scheduler.  See sched.h.
 //
-// Fairness is by virtual time: a thread's clock runs while it runs, the slower the greater
-// its weight, and the ready thread whose clock is furthest behind goes next.  A thread that
+// Fairness is by virtual time: a thread's clock runs while it runs, the slower the higher
+// its priority, and the ready thread whose clock is furthest behind goes next.  A thread that
 // slept doesn't save up the time: its clock is brought to within SLEEPER_CREDIT_NS of the
 // CPU's.  Each CPU has a virtual time of its own; a thread that moves keeps its distance
 // to it.
@@ -68,7 +68,7 @@ static uint32_t all_cpus(void)
 
 static bool may_run_on(const struct thread *thread, const struct cpu *cpu)
 {
-    return thread->affinity_mask >> cpu->index & 1;
+    return thread->affinity >> cpu->index & 1;
 }
 
 void sched_init(void)
@@ -92,8 +92,7 @@ void sched_thread_init(struct thread *thread)
 {
     thread->state = THREAD_NEW;
     thread->cpu = arch_cpu();
-    thread->affinity_mask = THREAD_AFFINITY_ALL;
-    thread->weight = THREAD_WEIGHT_DEFAULT;
+    thread->affinity = THREAD_AFFINITY_ALL;
     thread->latency_class = LATENCY_NORMAL;
 }
 
@@ -153,6 +152,19 @@ static void move(struct thread *thread, struct cpu *cpu)
 
 // ---- Time ---------------------------------------------------------------------------
 
+// Time on the clock of a thread, which runs slower the higher its priority: a step is worth a
+// factor of 5/4.  Fixed point, 16 bits: 65,536 * (4/5)^(priority - PRIORITY_NORMAL).
+static uint64_t weighted_ns(const struct thread *thread, uint64_t ran_ns)
+{
+    static const uint32_t factors[PRIORITY_MAX] = {
+        1862645, 1490116, 1192093, 953674, 762939, 610352, 488281, 390625,
+        312500,  250000,  200000,  160000, 128000, 102400, 81920,  65536,
+        52429,   41943,   33554,   26844,  21475,  17180,  13744,  10995,
+        8796,    7037,    5629,    4504,   3603,   2882,   2306,
+    };
+    return (uint64_t)((unsigned __int128)ran_ns * factors[thread->priority - 1] >> 16);
+}
+
 // Charges the time since the last switch to who has to pay for it.
 static void account(struct cpu *cpu, uint64_t now_ns)
 {
@@ -162,9 +174,7 @@ static void account(struct cpu *cpu, uint64_t now_ns)
     if (charged != nullptr && now_ns > cpu->switched_ns) {
         uint64_t ran_ns = now_ns - cpu->switched_ns;
         charged->process->cpu_time_ns += ran_ns;
-        charged->virtual_ns += charged->weight == THREAD_WEIGHT_DEFAULT
-                                   ? ran_ns
-                                   : ran_ns * THREAD_WEIGHT_DEFAULT / charged->weight;
+        charged->virtual_ns += weighted_ns(charged, ran_ns);
         if (cpu->virtual_time < charged->virtual_ns)
             cpu->virtual_time = charged->virtual_ns;
     }
@@ -244,7 +254,7 @@ static void offer(struct cpu *cpu)
     for (const struct rbtree_node *node = rbtree_first(&cpu->queue);
          node != nullptr && looked < LOOK_MAX && cpu->offers < cpu->queue_count;
          node = rbtree_next(node), looked++) {
-        uint32_t able = idle_cpus & (uint32_t)thread_of(node)->affinity_mask;
+        uint32_t able = idle_cpus & (uint32_t)thread_of(node)->affinity;
         if (able == 0)
             continue;
         struct cpu *idle = arch_cpu_at((uint32_t)__builtin_ctz(able));
@@ -296,7 +306,7 @@ static struct thread *steal(struct cpu *cpu)
 // last, or where fewest wait.
 static void queue_elsewhere(struct thread *thread)
 {
-    uint32_t able = (uint32_t)thread->affinity_mask & all_cpus();
+    uint32_t able = (uint32_t)thread->affinity & all_cpus();
     ASSERT(able != 0);
     struct cpu *to = arch_cpu_at((uint32_t)__builtin_ctz(able));
     if (able & idle_cpus) {
@@ -379,29 +389,58 @@ static void current_queue(struct cpu *cpu)
         queue_elsewhere(current);
 }
 
-void sched_set_priority(struct thread *thread, uint32_t weight, enum latency_class class)
+void sched_give_way(void)
 {
-    ASSERT(weight >= THREAD_WEIGHT_MIN && weight <= THREAD_WEIGHT_MAX);
+    struct cpu *cpu = arch_cpu();
+    cpu->yielding = true;
+    cpu->changed = true;
+}
+
+// Puts a thread that yields behind those that are ready.
+static void yield(struct cpu *cpu)
+{
+    cpu->yielding = false;
+    struct thread *current = cpu->current;
+    if (current == nullptr || current->state != THREAD_RUNNING)
+        return;
+    uint64_t now_ns = arch_now_ns();
+    if (cpu->handoff == nullptr) {
+        cpu->handoff = queue_first(cpu);
+        if (cpu->handoff == nullptr)
+            return;
+        queue_remove(cpu, cpu->handoff);
+        cpu->slice_end_ns = now_ns + SCHED_SLICE_NS;
+    }
+    account(cpu, now_ns);
+    cpu->charged = nullptr;
+    current_queue(cpu);
+}
+
+void sched_set_priority(struct thread *thread, uint8_t priority)
+{
+    if (thread->cpu->charged == thread)
+        account(thread->cpu, arch_now_ns()); // what it ran, it ran at the old rate
+    thread->priority = priority;
+}
+
+void sched_set_latency_class(struct thread *thread, enum latency_class latency_class)
+{
     struct cpu *cpu = thread->cpu;
-    if (cpu->charged == thread)
-        account(cpu, arch_now_ns()); // what it ran, it ran at the old weight
     bool queued = thread->state == THREAD_READY && cpu->handoff != thread;
     if (queued)
         queue_remove(cpu, thread);
-    thread->weight = weight;
-    thread->latency_class = class;
+    thread->latency_class = latency_class;
     if (queued)
         queue_push(cpu, thread);
 }
 
-bool sched_set_affinity(struct thread *thread, uint64_t mask)
+void sched_set_affinity(struct thread *thread, uint64_t cpus)
 {
-    if ((mask & all_cpus()) == 0)
-        return false;
-    thread->affinity_mask = mask;
+    ASSERT((cpus & all_cpus()) != 0);
+    thread->affinity = cpus;
     struct cpu *cpu = thread->cpu;
     if (may_run_on(thread, cpu))
-        return true;
+        return;
     if (thread->state == THREAD_RUNNING) {
         notify(cpu); // it leaves at the end of this upcall, or of the one that comes
     } else if (thread->state == THREAD_READY) {
@@ -412,9 +451,8 @@ bool sched_set_affinity(struct thread *thread, uint64_t mask)
         queue_elsewhere(thread);
     } else {
         donation_end(thread);
-        move(thread, arch_cpu_at((uint32_t)__builtin_ctz((uint32_t)mask & all_cpus())));
+        move(thread, arch_cpu_at((uint32_t)__builtin_ctz((uint32_t)cpus & all_cpus())));
     }
-    return true;
 }
 
 void sched_clock_changed(const struct cap_table *caps)
@@ -433,7 +471,7 @@ static void switch_to(struct cpu *cpu, struct thread *next)
     account(cpu, arch_now_ns());
     if (next != nullptr) {
         next->state = THREAD_RUNNING;
-        trace(TRACE_SWITCH, next->process->id, 0);
+        trace(TRACE_SWITCH, next->process->id, next->id);
     }
     cpu->current = next;
     cpu->charged = next;
@@ -482,8 +520,8 @@ static void leave_finish(struct cpu *cpu)
             call_trace_signal();
         else if (cpu->watches_due)
             budget_watch_signal();
-        else if (cpu->current != nullptr && cpu->current->process->ending)
-            process_finish_ending(cpu->current->process); // its thread isn't current any more
+        else if (cpu->current != nullptr && cpu->current->ending)
+            thread_finish_ending(cpu->current); // then nobody is current
         else
             return;
     }
@@ -493,6 +531,8 @@ static void leave_finish(struct cpu *cpu)
 {
     cpu->changed = false;
     leave_finish(cpu);
+    if (cpu->yielding)
+        yield(cpu);
     struct thread *current = cpu->current;
     if (current != nullptr && current->state == THREAD_RUNNING) {
         handoff_queue(cpu);
@@ -570,7 +610,7 @@ struct thread *sched_hand_over(struct thread *from, struct thread *to)
     from->wait_count = 1;
     wait_end(cpu, to);
     to->state = THREAD_RUNNING;
-    trace(TRACE_SWITCH, to->process->id, 0);
+    trace(TRACE_SWITCH, to->process->id, to->id);
     cpu->current = to; // cpu->charged stays: the server works on its caller's time
     clock_update(cpu);
     return to;

@@ -20,15 +20,12 @@ constexpr uint64_t SCHED_SLICE_NS = 4'000'000;
 
 void sched_init(void);
 
-// A new thread's place: state NEW, the default weight and class, any CPU.
+// A new thread's place: state NEW, normal latency, any CPU.
 void sched_thread_init(struct thread *thread);
 
-// Sets weight and class.  The weight is from THREAD_WEIGHT_MIN to THREAD_WEIGHT_MAX.
-void sched_set_priority(struct thread *thread, uint32_t weight, enum latency_class class);
-
-// Sets the CPUs that a thread may run on, a bit per index, and moves it there.  False when
-// none of them is in this machine: nothing changes.
-[[nodiscard]] bool sched_set_affinity(struct thread *thread, uint64_t mask);
+// Sets the share of a thread, 1 to PRIORITY_MAX; and its class.
+void sched_set_priority(struct thread *thread, uint8_t priority);
+void sched_set_latency_class(struct thread *thread, enum latency_class latency_class);
 
 // Brings the times that processes have used up to now; else they are those of the last switch.
 void sched_account(void);
@@ -46,8 +43,15 @@ void sched_forget(struct thread *thread);
 // The current thread blocks until something makes it ready.
 void sched_block(struct thread *thread);
 
-// The end of every upcall: finishes ending processes, picks the thread to resume and sets
-// the timer.  nullptr: idle.
+// The current thread lets those that are ready go first, once; without any it runs on.
+void sched_give_way(void);
+
+// States on which CPUs a thread may run, a mask with at least one CPU of the machine, and moves
+// it there.
+void sched_set_affinity(struct thread *thread, uint64_t cpus);
+
+// The end of every upcall: finishes ending threads and processes, picks the thread to resume
+// and sets the timer.  nullptr: idle.
 [[nodiscard]] struct thread *sched_leave(void);
 
 // Called by upcalls that interrupted the current thread, before sched_leave: takes the CPU

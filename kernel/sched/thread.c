@@ -6,11 +6,14 @@
 
 #include <kernel/sched/thread.h>
 
+#include <kernel/debug/panic.h>
+#include <kernel/debug/trace.h>
 #include <kernel/ipc/chain.h>
 #include <kernel/ipc/op.h>
 #include <kernel/ipc/promise.h>
 #include <kernel/mm/frame.h>
 #include <kernel/mm/slab.h>
+#include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/sched.h>
 
@@ -47,8 +50,9 @@ static void ring_frames_put(struct budget *budget, paddr_t frames)
     budget_uncharge(budget, CHARGE_KERNEL, CAPOS_RING_BYTES);
 }
 
-struct thread *thread_create(struct process *process)
+struct thread *thread_create(struct process *process, uint8_t priority, uint8_t priority_max)
 {
+    ASSERT(priority >= 1 && priority <= priority_max && priority_max <= PRIORITY_MAX);
     struct budget *budget = process->budget;
     struct thread *thread = kernel_pages_get(budget, thread_order());
     if (thread == nullptr)
@@ -67,6 +71,9 @@ struct thread *thread_create(struct process *process)
     thread->arch.fpu = (uint8_t *)thread + thread_fpu_offset();
     thread->arch.space = &process->space.arch;
     sched_thread_init(thread);
+    thread->priority = priority;
+    thread->priority_max = priority_max;
+    thread->id = ++process->last_thread_id;
     list_init(&thread->operations);
     list_init(&thread->promises);
     list_push_back(&process->threads, &thread->process_link);
@@ -79,15 +86,46 @@ fail_ring:
     return nullptr;
 }
 
+void thread_exit(struct thread *thread, int64_t code)
+{
+    ASSERT(thread == arch_cpu()->current);
+    thread->exit_code = code;
+    thread->exited = true;
+    thread->ending = true;
+    thread->ring.attention = true; // it takes no further submission
+    arch_cpu()->changed = true;
+}
+
+void thread_finish_ending(struct thread *thread)
+{
+    struct process *process = thread->process;
+    ASSERT(thread->ending);
+    if (!process->ending && list_first(&process->threads) == list_last(&process->threads))
+        process_end(process, &(struct process_handle_wait_results){
+                                 .kind = END_KIND_EXITED, .exit_code = thread->exit_code});
+    if (process->ending)
+        process_finish_ending(process);
+    else
+        thread_destroy(thread);
+}
+
 void thread_destroy(struct thread *thread)
 {
     struct process *process = thread->process;
+    trace(TRACE_THREAD_END, process->id, thread->id);
     sched_forget(thread);
     op_discard_all(thread);
     promise_discard_all(thread);
     op_cache_drain(thread);
     arch_thread_fini(&thread->arch);
     list_remove(&thread->process_link);
+    space_unmap_kernel_frames(&process->space, thread->ring.user_address);
     ring_frames_put(process->budget, thread->ring_frames);
+    struct thread_handle *handle = thread->handle;
+    bool exited = thread->exited;
+    int64_t exit_code = thread->exit_code;
     kernel_pages_put(process->budget, thread, thread_order());
+    // Last, for it may make another thread ready.
+    if (handle != nullptr)
+        thread_handle_ended(handle, exited, exit_code);
 }

@@ -8,6 +8,11 @@
 //  1. RUNNING: it is cpu->current.  READY: it is in cpu->queue or is cpu->handoff.
 //     WAITING: neither, and it is in cap_enter.  Here `cpu` is thread->cpu.
 //  2. Each pending operation is in `operations`; their number is ring.pending_count.
+//  3. A thread that is some cpu->current isn't torn down under that CPU's feet: it is marked
+//     `ending`, and sched_leave does it at the end of the upcall.  Marked are a thread that
+//     has exited and every thread of a process that is ending; none takes another
+//     submission or returns to user mode.
+//  4. 1 <= priority <= priority_max <= PRIORITY_MAX.
 #pragma once
 
 #include <stdint.h>
@@ -17,8 +22,14 @@
 #include <kernel/sched/timeout.h>
 #include <lib/list.h>
 
+struct budget;
+struct object;
 struct op;
 struct process;
+struct thread_handle;
+
+constexpr uint8_t PRIORITY_MAX = 31;
+constexpr uint8_t PRIORITY_NORMAL = 16; // of a process's first thread
 
 struct cpu;
 
@@ -29,16 +40,13 @@ enum thread_state : uint8_t {
     THREAD_WAITING,
 };
 
-// How soon a thread runs when it becomes ready; how much it runs is decided by its weight
+// How soon a thread runs when it becomes ready; how much it runs is decided by its priority
 // alone.
 enum latency_class : uint8_t {
     LATENCY_NORMAL,
     LATENCY_INTERACTIVE, // goes ahead of the others, until it has used its head start
 };
 
-constexpr uint32_t THREAD_WEIGHT_MIN = 16;
-constexpr uint32_t THREAD_WEIGHT_DEFAULT = 1024; // twice the weight is twice the CPU time
-constexpr uint32_t THREAD_WEIGHT_MAX = 65536;
 constexpr uint64_t THREAD_AFFINITY_ALL = UINT64_MAX;
 
 struct thread {
@@ -47,6 +55,10 @@ struct thread {
     struct ring ring;
     paddr_t ring_frames;
     enum thread_state state;
+    bool ending;
+    bool exited; // by itself, with exit_code
+    uint8_t priority;
+    uint8_t priority_max;
     uint32_t wait_count;         // WAITING: completions that end the wait
     struct timeout wait_timeout; // WAITING with a deadline
     struct list operations;      // struct op.thread_link
@@ -55,17 +67,38 @@ struct thread {
     struct op *op_cache; // free ops, charged already
     uint32_t op_cache_count;
     struct rbtree_node queue_node;
-    struct cpu *cpu;                  // where it runs, is queued, or ran last
-    uint64_t virtual_ns;              // run time, weighted, by the clock of `cpu`
-    uint64_t affinity_mask;           // a bit per CPU that it may run on; sched_set_affinity
-    uint32_t weight;                  // its share; sched_set_priority
-    enum latency_class latency_class; // likewise
+    struct cpu *cpu;     // where it runs, is queued, or ran last
+    uint64_t virtual_ns; // run time, weighted, by the clock of `cpu`
+    uint64_t affinity;   // bit i: may run on CPU i
+    enum latency_class latency_class;
     struct list_link process_link;
+    uint64_t id;                  // in its process: 1, 2, 3
+    struct thread_handle *handle; // referenced; nullptr: the process's first thread
+    int64_t exit_code;
 };
 
 // A thread of a process: its ring is mapped into the process's space; not started.
 // nullptr when the process's budget is exhausted.
-[[nodiscard]] struct thread *thread_create(struct process *process);
+[[nodiscard]] struct thread *thread_create(struct process *process, uint8_t priority,
+                                           uint8_t priority_max);
 
-// Ends a thread: withdraws its pending operations, takes it from the scheduler, frees it.
+// The current thread ends at the end of this upcall; if it is the last of its process, so
+// does the process, as exited with this code.
+void thread_exit(struct thread *thread, int64_t code);
+
+// Does what thread_exit and process_end put off.  Only sched_leave calls it.
+void thread_finish_ending(struct thread *thread);
+
+// Ends a thread: withdraws its pending operations, takes it from the scheduler, unmaps its
+// ring, tells its handle, frees it.
 void thread_destroy(struct thread *thread);
+
+// ---- ThreadHandle (object/thread_handle.c) --------------------------------------------
+
+// What others know of a thread, for as long as somebody refers to it.  nullptr when the
+// budget is exhausted.
+[[nodiscard]] struct thread_handle *thread_handle_create(struct thread *thread,
+                                                         struct budget *budget);
+[[nodiscard]] struct object *thread_handle_as_object(struct thread_handle *handle);
+// The thread is gone, with its exit code if it exited; drops the thread's reference.
+void thread_handle_ended(struct thread_handle *handle, bool exited, int64_t exit_code);

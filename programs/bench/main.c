@@ -3,13 +3,15 @@
 //
 // Each region between two marks is one batch of an operation; the line "region NAME COUNT"
 // tells the host which.  Lines are printed at the end, in the order of the regions, so that
-// output isn't measured.  Needs timer, spawner, boot and, for random addresses, entropy.
+// output isn't measured.  Needs timer, spawner, boot, threads and, for random addresses, entropy.
 #include <capos/capset.h>
 #include <capos/loop.h>
 #include <capos/measure.h>
 #include <capos/panic.h>
+#include <capos/park.h>
 #include <capos/spawn.h>
 #include <capos/syscall.h>
+#include <capos/thread.h>
 #include <gen/capos/boot_package.h>
 #include <gen/capos/echo.h>
 #include <gen/capos/endpoint.h>
@@ -257,6 +259,79 @@ static void measure_memory(void)
     memory_object_cap_release(&page);
 }
 
+static int end_at_once(void *)
+{
+    return 0;
+}
+
+static void create_and_join(void)
+{
+    struct capos_thread *thread;
+    require(capos_thread_create(&thread, end_at_once, nullptr, nullptr), "a thread");
+    require(capos_thread_join(thread, nullptr), "join");
+}
+
+static bool stop;
+
+static int yield_until_told(void *)
+{
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+        capos_thread_yield();
+    return 0;
+}
+
+// Two threads pass a turn: whoever has it gives it away and sleeps until it comes back.
+static uint32_t turns[2];
+
+static void turn_await(unsigned me, uint32_t turn)
+{
+    while (__atomic_load_n(&turns[me], __ATOMIC_ACQUIRE) != turn)
+        (void)capos_park(&turns[me], turn - 1, CAPOS_FOREVER);
+}
+
+static void turn_pass(unsigned me, uint32_t turn, uint32_t next)
+{
+    __atomic_store_n(&turns[1 - me], turn, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&turns[me], __ATOMIC_ACQUIRE) != next)
+        (void)capos_unpark_and_park(&turns[1 - me], &turns[me], next - 1);
+}
+
+static int pong(void *)
+{
+    turn_await(1, 1);
+    for (uint32_t turn = 1; !__atomic_load_n(&stop, __ATOMIC_RELAXED); turn++)
+        turn_pass(1, turn, turn + 1);
+    return 0;
+}
+
+static void ping_pong(void)
+{
+    static uint32_t turn;
+    turn++;
+    turn_pass(0, turn, turn);
+}
+
+static void measure_threads(void)
+{
+    struct capos_thread *thread;
+    MEASURE("thread_create_join", 50, create_and_join());
+
+    require(capos_thread_create(&thread, yield_until_told, nullptr, nullptr), "a thread");
+    capos_thread_yield();
+    MEASURE("yield_pair", 100, capos_thread_yield());
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    require(capos_thread_join(thread, nullptr), "join");
+
+    __atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+    require(capos_thread_create(&thread, pong, nullptr, nullptr), "a thread");
+    capos_thread_yield(); // it sleeps now
+    MEASURE("park_pingpong", 100, ping_pong());
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&turns[1], 1, __ATOMIC_RELEASE);
+    capos_unpark(&turns[1], 1);
+    require(capos_thread_join(thread, nullptr), "join");
+}
+
 static void measure_processes(void)
 {
     struct capos_image image;
@@ -275,6 +350,7 @@ int main(void)
     measure_ring_ping("ipc_rt_cap", 5);
     measure_ipc();
     measure_memory();
+    measure_threads();
     measure_processes();
     for (unsigned i = 0; i < region_count; i++)
         printf("region %s %u\n", regions[i].name, regions[i].operations);

@@ -241,8 +241,7 @@ static bool spawn(struct job *job, uint32_t index, const struct shell_pipeline *
     struct job_program *program = &job->programs[index];
     struct start_stand_ins stand_ins = {.stdio = program->outer};
     struct capos_spawn_trace trace;
-    program->has_session =
-        session_is_open() && start_has_terminal(&pipeline->programs[index]);
+    program->has_session = session_is_open() && start_has_terminal(&pipeline->programs[index]);
     if (program->has_session &&
         terminal_session_open_session(session_terminal(), &stand_ins.terminal) != STATUS_OK)
         return problem_set(problem, "%s gets no session: %s", program->name,
@@ -252,9 +251,10 @@ static bool spawn(struct job *job, uint32_t index, const struct shell_pipeline *
     bool is_traced = tracing_is_wanted(program->name);
     if (is_traced)
         program->tracing = tracing_begin(number_of(job), &trace, problem);
-    bool ok = (!is_traced || program->tracing != nullptr) &&
-              start_program(program->name, &pipeline->programs[index], pipeline->syntax,
-                            &stand_ins, is_traced ? &trace : nullptr, &program->handle, problem);
+    bool ok =
+        (!is_traced || program->tracing != nullptr) &&
+        start_program(program->name, &pipeline->programs[index], pipeline->syntax, &stand_ins,
+                      is_traced ? &trace : nullptr, &program->handle, problem);
     // They are the program's alone.
     if (job->has_pipes)
         stdio_cap_release(&stand_ins.stdio);

@@ -79,8 +79,8 @@ static bool collect_grants(const struct shell_program *program, struct texts *gr
 }
 
 bool launching_start(const struct shell_program *program, const struct syntax *syntax,
-                     const char *name,
-                     process_handle_cap *out_process, struct value_problem *problem)
+                     const char *name, process_handle_cap *out_process,
+                     struct value_problem *problem)
 {
     static struct texts grants, arguments;
     const struct node *nodes = syntax->nodes;

@@ -13,7 +13,8 @@
 
 #include "problem.h"
 
-constexpr uint32_t GRANTS_MAX = 34; // with memory and budget
+constexpr uint32_t OWN_GRANTS_MAX = CAPOS_SPAWN_OWN_GRANTS_MAX + 1; // and budget
+constexpr uint32_t GRANTS_MAX = 32 + OWN_GRANTS_MAX;
 constexpr uint32_t ARGUMENTS_MAX = 64;
 constexpr uint64_t PAGE = 4096;
 // What the shell keeps of its budget, and the most and the least that a program gets unless
@@ -158,10 +159,13 @@ static capos_cap_id stand_in_for(const struct start *start, capos_cap_id cap)
 static bool collect_grants(struct start *start, const struct shell_program *program,
                            struct value_problem *problem)
 {
-    if (program->grant_count > GRANTS_MAX - 2)
-        return problem_set(problem, "too many grants: at most %u", GRANTS_MAX - 2);
-    if (!is_granted(program, "memory"))
-        add_grant(start, "memory", 6, start->spawner.memory.id);
+    if (program->grant_count > GRANTS_MAX - OWN_GRANTS_MAX)
+        return problem_set(problem, "too many grants: at most %u", GRANTS_MAX - OWN_GRANTS_MAX);
+    struct capos_spawn_grant own[CAPOS_SPAWN_OWN_GRANTS_MAX];
+    uint32_t own_count = capos_spawn_own_grants(&start->spawner, own);
+    for (uint32_t i = 0; i < own_count; i++)
+        if (!is_granted(program, own[i].name))
+            add_grant(start, own[i].name, (uint32_t)strlen(own[i].name), own[i].capability.cap);
     if (!is_granted(program, "budget"))
         add_grant(start, "budget", 6, start->budget.id);
     for (uint32_t i = 0; i < program->grant_count; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Running the requested program: its request, its grants, its start, its end.
 //
-// It gets: its own memory, a budget with what the services left, the manifest's
+// It gets: its own memory and thread, a budget with what the services left, the manifest's
 // programGrants, and what it asked for of the manifest's grantable.
 #include "program.h"
 
@@ -19,8 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-constexpr uint32_t GRANTS_MAX =
-    2 + SYSTEM_MANIFEST_PROGRAM_GRANTS_COUNT_MAX + RUN_REQUEST_GRANTS_COUNT_MAX;
+constexpr uint32_t GRANTS_MAX = CAPOS_SPAWN_OWN_GRANTS_MAX + 1 +
+                                SYSTEM_MANIFEST_PROGRAM_GRANTS_COUNT_MAX +
+                                RUN_REQUEST_GRANTS_COUNT_MAX;
 // What init keeps of its budget: for kernel objects of what it does later.
 constexpr uint64_t OWN_BYTES = 512 * 1024;
 constexpr uint64_t PROGRAM_BYTES_MIN = 512 * 1024;
@@ -169,8 +170,7 @@ static bool grants_collect(struct program *program, const struct capos_spawner *
                            memory_budget_cap budget, const struct wire_list *asked)
 {
     const struct wire_list *given = system_program_grants();
-    program->grants[program->grant_count++] =
-        (struct capos_spawn_grant){"memory", capos_transfer_copy(spawner->memory.id)};
+    program->grant_count = capos_spawn_own_grants(spawner, program->grants);
     program->grants[program->grant_count++] =
         (struct capos_spawn_grant){"budget", capos_transfer_copy(budget.id)};
     for (uint32_t i = 0; i < given->count; i++) {

@@ -16,7 +16,7 @@
 #include <gen/capos/timer.h>
 #include <string.h>
 
-constexpr uint32_t OWN_GRANTS = 3; // memory, budget, endpoint
+constexpr uint32_t OWN_GRANTS = CAPOS_SPAWN_OWN_GRANTS_MAX + 2; // and budget, endpoint
 constexpr uint64_t PAGE = 4096;
 constexpr uint64_t NS_PER_MS = 1'000'000;
 
@@ -96,9 +96,7 @@ static enum status service_grants(struct service_state *service,
                                   struct capos_spawn_grant *out_grants, uint32_t *out_count)
 {
     const struct wire_list *list = &service->declared.grants;
-    uint32_t count = 0;
-    out_grants[count++] =
-        (struct capos_spawn_grant){"memory", capos_transfer_copy(service->spawner->memory.id)};
+    uint32_t count = capos_spawn_own_grants(service->spawner, out_grants);
     out_grants[count++] =
         (struct capos_spawn_grant){"budget", capos_transfer_copy(service->budget.id)};
     out_grants[count++] =

@@ -12,7 +12,7 @@
 // Invariants:
 //  1. The lists and the bound of a launcher are a part of those of the one it was made
 //     from, and never change.
-//  2. A program holds its memory, its budget, and what its launch named.
+//  2. A program holds its memory, its thread, its budget, and what its launch named.
 //  3. A launcher is freed when its last hold is gone.  A word that isn't known (of a
 //     launcher from before a restart) is `disconnected`.
 //
@@ -138,7 +138,7 @@ struct launch {
     char lines[RESTRICTED_LAUNCHER_LAUNCH_PARAMS_ARGUMENTS_BYTES_MAX + 1];
     char names[GRANTS_MAX][GRANT_NAME_BYTES_MAX + 1];
     const char *arguments[ARGUMENTS_MAX];
-    struct capos_spawn_grant grants[2 + GRANTS_MAX];
+    struct capos_spawn_grant grants[CAPOS_SPAWN_OWN_GRANTS_MAX + 1 + GRANTS_MAX];
     uint32_t argument_count, grant_count;
 };
 
@@ -195,8 +195,8 @@ static enum status image_spawn(struct launch *launch, const struct capos_image *
     enum status status = memory_budget_split(own_budget, budget_bytes, &budget);
     if (status != STATUS_OK)
         return STATUS_OVERLOADED;
-    launch->grants[launch->grant_count++] =
-        (struct capos_spawn_grant){"memory", capos_transfer_copy(spawner.memory.id)};
+    launch->grant_count +=
+        capos_spawn_own_grants(&spawner, launch->grants + launch->grant_count);
     launch->grants[launch->grant_count++] =
         (struct capos_spawn_grant){"budget", capos_transfer_copy(budget.id)};
     struct capos_spawn_request request = {

@@ -52,8 +52,9 @@ def gdb_stops_in_the_kernel_and_shows_what_is_there():
     text = debug(SCRIPT, '--grant', 'timer', 'sleep', '5')
     assert 'Breakpoint' in text and 'process_start' in text, text
     assert re.search(r'^ +1 init +building', text, re.M), text
-    assert re.search(r'^ +4 sleep +alive +4 caps', text, re.M), text
-    assert re.search(r'^   \* thread 0x\w+ running +rip 0x\w+ rsp 0x\w+, 0 pending', text, re.M), text
+    assert re.search(r'^ +4 sleep +alive +6 caps', text, re.M), text
+    assert re.search(r'^   \* thread 1 at 0x\w+ priority 16 running +rip 0x\w+ rsp 0x\w+, 0 pending',
+                     text, re.M), text
     assert re.search(r'^  0x\w+ StdIO object 0x\w+ mode 0, served by a process', text, re.M), text
     assert re.search(r'^  0x\w+ Timer object 0x\w+ mode 0$', text, re.M), text
     assert re.search(r'taken last: Timer\.sleep\(durationNs: 5000000 ns\) on cap 0x', text), text

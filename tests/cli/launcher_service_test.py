@@ -13,6 +13,8 @@ argument 2: .
 argument 3: two words
 capability: stdio StdIO
 capability: memory VirtualMemory
+capability: thread ThreadControl
+capability: park ParkSpace
 capability: budget MemoryBudget
 args: exited 0 none
 program: invalidArgument: program: "spin" is not allowed
@@ -30,6 +32,8 @@ argument 4: <empty>
 capability: stdio StdIO
 capability: timer Timer
 capability: memory VirtualMemory
+capability: thread ThreadControl
+capability: park ParkSpace
 capability: budget MemoryBudget
 newline: arguments: without newlines, together at most 1023 bytes with a newline each
 too long: arguments: without newlines, together at most 1023 bytes with a newline each

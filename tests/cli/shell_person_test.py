@@ -20,7 +20,7 @@ def at_prompt(person):
 def a_person_is_greeted_and_leaves():
     with shell(columns=WIDE) as person:
         at_prompt(person).wait_seen('This is capOS.')
-        person.wait_seen('memory budget stdio terminal timer')
+        person.wait_seen('memory thread park budget stdio terminal timer')
         person.type('exit 4\r')
         assert person.status() == 4
     with shell() as person:

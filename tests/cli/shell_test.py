@@ -51,7 +51,9 @@ def it_lists_what_it_holds_and_nothing_else():
     done = capos('run', '--grant', 'timer', 'shell', stdin=b'caps\n', timeout=TIMEOUT)
     expect(done, 0)
     held = [line.split() for line in done.stdout.decode().splitlines()]
-    assert held == [['memory', 'VirtualMemory'], ['budget', 'MemoryBudget'],
+    assert held == [['memory', 'VirtualMemory'], ['thread', 'ThreadControl'],
+                    ['park', 'ParkSpace'],
+                    ['budget', 'MemoryBudget'],
                     ['stdio', 'StdIO'], ['timer', 'Timer']], held
 
 
@@ -77,7 +79,7 @@ def programs_run_with_what_they_are_given():
                   'run fault with { stdio } null\n')
     assert 'argument 1: a\nargument 2: b c\n' in said, said
     held = re.findall(r'capability: (\w+)', said)
-    assert held == ['memory', 'budget', 'stdio'], held
+    assert held == ['memory', 'thread', 'park', 'budget', 'stdio'], held
     assert 'exitcode exited with 3\n' in said, said
     assert 'fault faulted: unmapped at 0x' in said, said
 

@@ -140,9 +140,9 @@ def programs_start_through_a_launcher_alone():
     said = with_grants(['launcher'], 'caps', 'run args with { stdio } a "b c" ""',
                        'run exitcode with { stdio } 3', 'spawn spin', 'jobs', 'kill 1', 'wait 1')
     held = re.findall(r'^(\w+) +\w+$', said, re.M)
-    assert held == ['memory', 'budget', 'stdio', 'launcher'], held
+    assert held == ['memory', 'thread', 'park', 'budget', 'stdio', 'launcher'], held
     assert 'argument 1: a\nargument 2: b c\nargument 3: \n' in said, said
-    assert re.findall(r'capability: (\w+)', said) == ['stdio', 'memory', 'budget'], said
+    assert re.findall(r'capability: (\w+)', said) == ['stdio', 'memory', 'thread', 'park', 'budget'], said
     assert 'exitcode exited with 3\n' in said and said.endswith('spin was killed\n'), said
 
 

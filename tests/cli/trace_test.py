@@ -230,6 +230,7 @@ def inspect_agrees_with_what_a_program_holds():
         name = known[interface].removeprefix('with --grant ')
         assert held[name] == interface, (held, known)
     assert held['memory'] == 'VirtualMemory' and held['budget'] == 'MemoryBudget', held
+    assert held['thread'] == 'ThreadControl' and held['park'] == 'ParkSpace', held
 
 
 def inspect_explains_mistakes():

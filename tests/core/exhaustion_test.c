@@ -18,6 +18,7 @@
 #include <gen/wire/notification.h>
 #include <gen/wire/process.h>
 #include <gen/wire/system_inspector.h>
+#include <gen/wire/thread.h>
 #include <gen/wire/timer.h>
 #include <gen/wire/virtual_memory.h>
 #include <kernel/arch/host/invariants.h>
@@ -58,13 +59,13 @@ static void cover(uint64_t interface_id, uint16_t method)
 }
 
 // Runs the core's part of an operation: pushes, enters, and returns the status of the
-// last completion; STATUS_PENDING if there is none.
+// last completion; STATUS_PENDING if there is none, STATUS_OK if it ended the actor's thread.
 static enum status run(unsigned slot, const struct actor_call *call, struct capos_cqe *out_cqe)
 {
     actor_push_call(actor, slot, call);
-    (void)actor_enter(actor, 0, 0);
-    enum status status =
-        actor_pop(actor, out_cqe) ? (enum status) - out_cqe->result : STATUS_PENDING;
+    enum status status = STATUS_OK;
+    if (actor_enter(actor, 0, 0) != ACTOR_ENDED)
+        status = actor_pop(actor, out_cqe) ? (enum status) - out_cqe->result : STATUS_PENDING;
     if (status == STATUS_OK || status == STATUS_PENDING)
         cover(call->interface_id, call->method);
     return status;
@@ -531,6 +532,105 @@ static enum status build_a_child_that_is_recorded(void)
                 .stack_pointer = CHILD_MEMORY + 4096);
 }
 
+// Starts a thread of the actor's process; it uses the upper half of the actor's memory.
+static enum status start_thread(capos_cap_id *out_handle, struct actor **out_thread)
+{
+    struct capos_cqe cqe;
+    struct actor_call call = call_of(actor_give(actor, thread_spawner_normal()),
+                                     INTERFACE_THREAD_SPAWNER, THREAD_SPAWNER_METHOD_START);
+    WITH(&call, thread_spawner_start_params, .entry = 0x1000);
+    enum status status = run(1, &call, &cqe);
+    CHECK_EQ(list_count(&actor->process->threads), status == STATUS_OK ? 2 : 1);
+    if (status != STATUS_OK)
+        return status;
+    *out_handle = actor_result_cap(actor, 1, &cqe, 0);
+    *out_thread =
+        actor_adopt_thread(actor, *out_handle, actor->memory + ACTOR_MEMORY_BYTES / 2);
+    return STATUS_OK;
+}
+
+// A method of the second thread, while the first one joins it.
+static enum status end_a_thread_by(uint16_t method)
+{
+    capos_cap_id handle;
+    struct actor *second, *first = actor;
+    enum status status = start_thread(&handle, &second);
+    if (status != STATUS_OK)
+        return status;
+    status = call_method(handle, INTERFACE_THREAD_HANDLE, THREAD_HANDLE_METHOD_JOIN);
+    if (status != STATUS_PENDING)
+        return status;
+    capos_cap_id control = actor_give(actor, thread_control_object());
+    actor = second;
+    // A stack at the end of the actor's memory.
+    status = method == THREAD_CONTROL_METHOD_EXIT
+                 ? CALL(control, INTERFACE_THREAD_CONTROL, method, thread_control_exit_params,
+                        .code = 1)
+                 : CALL(control, INTERFACE_THREAD_CONTROL, method,
+                        thread_control_exit_and_unmap_params,
+                        .address = first->memory + ACTOR_MEMORY_BYTES - 4 * PAGE_BYTES,
+                        .length_bytes = 2 * PAGE_BYTES);
+    actor = first;
+    CHECK_EQ(list_count(&actor->process->threads), status == STATUS_OK ? 1 : 2);
+    return status;
+}
+
+static enum status end_a_thread(void)
+{
+    return end_a_thread_by(THREAD_CONTROL_METHOD_EXIT);
+}
+
+static enum status end_a_thread_with_its_stack(void)
+{
+    return end_a_thread_by(THREAD_CONTROL_METHOD_EXIT_AND_UNMAP);
+}
+
+static enum status park_many_times(void)
+{
+    capos_cap_id space = actor_give(actor, park_space_object());
+    struct capos_cqe cqe;
+    CHECK_EQ(call_method(space, INTERFACE_PARK_SPACE, PARK_SPACE_METHOD_INFO), STATUS_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t word = actor->memory + ACTOR_MEMORY_BYTES - 8;
+        actor_push_park(actor, i, space, word, 0, CAPOS_FOREVER);
+        (void)actor_enter(actor, 0, 0);
+        if (actor_pop(actor, &cqe))
+            return (enum status) - cqe.result;
+    }
+    return STATUS_OK;
+}
+
+static enum status narrow_a_thread_spawner(void)
+{
+    return CALL(actor_give(actor, thread_spawner_normal()), INTERFACE_THREAD_SPAWNER,
+                THREAD_SPAWNER_METHOD_NARROW, thread_spawner_narrow_params, .priority_max = 1);
+}
+
+static enum status control_the_thread(void)
+{
+    capos_cap_id handle, control = actor_give(actor, thread_control_object());
+    struct actor *second;
+    CHECK_EQ(call_method(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_INFO),
+             STATUS_OK);
+    CHECK_EQ(call_method(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_YIELD),
+             STATUS_OK);
+    CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_THREAD_BASE,
+                  thread_control_set_thread_base_params, .thread_base = 0x1000),
+             STATUS_OK);
+    CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_PRIORITY,
+                  thread_control_set_priority_params, .priority = 2),
+             STATUS_OK);
+    CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_AFFINITY,
+                  thread_control_set_affinity_params, .cpus = 1),
+             STATUS_OK);
+    enum status status = start_thread(&handle, &second);
+    if (status != STATUS_OK)
+        return status;
+    CHECK_EQ(call_method(handle, INTERFACE_THREAD_HANDLE, THREAD_HANDLE_METHOD_INFO),
+             STATUS_OK);
+    return call_method(handle, INTERFACE_THREAD_HANDLE, THREAD_HANDLE_METHOD_DETACH);
+}
+
 static enum status commit_lazily_and_touch(void)
 {
     struct capos_cqe cqe;
@@ -757,6 +857,11 @@ EXHAUST(lend_use_and_take_back)
 EXHAUST(sleep_until)
 EXHAUST(mint_revoke_and_disconnect)
 EXHAUST(wait_for_a_process_and_kill_it)
+EXHAUST(end_a_thread)
+EXHAUST(end_a_thread_with_its_stack)
+EXHAUST(park_many_times)
+EXHAUST(narrow_a_thread_spawner)
+EXHAUST(control_the_thread)
 EXHAUST(commit_lazily_and_touch)
 EXHAUST(allocate_and_snapshot_an_object)
 EXHAUST(fork_a_process)
@@ -813,6 +918,11 @@ int main(void)
     RUN(sleep_until_without_memory);
     RUN(mint_revoke_and_disconnect_without_memory);
     RUN(wait_for_a_process_and_kill_it_without_memory);
+    RUN(end_a_thread_without_memory);
+    RUN(end_a_thread_with_its_stack_without_memory);
+    RUN(park_many_times_without_memory);
+    RUN(narrow_a_thread_spawner_without_memory);
+    RUN(control_the_thread_without_memory);
     RUN(commit_lazily_and_touch_without_memory);
     RUN(allocate_and_snapshot_an_object_without_memory);
     RUN(fork_a_process_without_memory);

@@ -8,6 +8,7 @@
 #include <gen/wire/memory_budget.h>
 #include <gen/wire/notification.h>
 #include <gen/wire/process.h>
+#include <gen/wire/thread.h>
 #include <gen/wire/timer.h>
 #include <kernel/ipc/promise.h>
 #include <kernel/object/objects.h>
@@ -528,6 +529,39 @@ CORE_TEST(a_promise_of_a_method_that_takes_time)
 
 // ---- LINK ---------------------------------------------------------------------------
 
+// When it is taken at last, its thread isn't the one that is in the kernel.
+CORE_TEST(a_call_that_waited_does_nothing_to_its_thread)
+{
+    make_pair();
+    capos_cap_id timer = actor_give(client, timer_object());
+    capos_cap_id control = actor_give(client, thread_control_object());
+    struct actor_call sleep = call_of(timer, INTERFACE_TIMER, TIMER_METHOD_SLEEP);
+    WITH(&sleep, timer_sleep_params, .duration_ns = 1000);
+    struct actor_call calls[THREAD_CONTROL_METHODS];
+    for (uint16_t method = 0; method < THREAD_CONTROL_METHODS; method++)
+        calls[method] = call_of(control, INTERFACE_THREAD_CONTROL, method);
+    WITH(&calls[THREAD_CONTROL_METHOD_EXIT], thread_control_exit_params, .code = 1);
+    WITH(&calls[THREAD_CONTROL_METHOD_EXIT_AND_UNMAP], thread_control_exit_and_unmap_params,
+         .address = client->memory, .length_bytes = PAGE_BYTES);
+    WITH(&calls[THREAD_CONTROL_METHOD_SET_THREAD_BASE], thread_control_set_thread_base_params,
+         .thread_base = client->memory);
+    WITH(&calls[THREAD_CONTROL_METHOD_SET_PRIORITY], thread_control_set_priority_params,
+         .priority = 1);
+    WITH(&calls[THREAD_CONTROL_METHOD_SET_AFFINITY], thread_control_set_affinity_params,
+         .cpus = 1);
+    for (uint16_t method = 0; method < THREAD_CONTROL_METHODS; method++) {
+        if (method == THREAD_CONTROL_METHOD_INFO)
+            continue;
+        push_kernel_call(1, CAPOS_SQE_LINK, &sleep);
+        push_kernel_call(2, 0, &calls[method]);
+        CHECK_EQ(actor_enter(client, 2, CAPOS_FOREVER), ACTOR_BLOCKED);
+        host_advance_ns(2000);
+        CHECK_EQ(actor_returned(client), 2);
+        expect(1, STATUS_OK);
+        expect(2, STATUS_INVALID_ARGUMENT);
+    }
+}
+
 CORE_TEST(linked_submissions_start_one_after_the_other)
 {
     make_pair();
@@ -855,6 +889,7 @@ int main(void)
     RUN(the_kernel_acts_for_a_caller_who_sleeps);
     RUN(a_call_may_build_on_the_object_that_it_waits_for);
     RUN(a_promise_of_a_method_that_takes_time);
+    RUN(a_call_that_waited_does_nothing_to_its_thread);
     RUN(linked_submissions_start_one_after_the_other);
     RUN(what_is_linked_to_a_failure_is_cancelled);
     RUN(a_chain_goes_on_over_cap_enter);

@@ -117,7 +117,8 @@ static int32_t submit_one(struct actor *actor, const struct capos_sqe *sqe)
 static const uint8_t flags_taken[CAPOS_OP_COUNT] = {
     [CAPOS_OP_NOP] = 0x08,    [CAPOS_OP_CALL] = 0x5b,        [CAPOS_OP_RECV] = 0x2a,
     [CAPOS_OP_RETURN] = 0x8d, [CAPOS_OP_RETURN_RECV] = 0x2f, [CAPOS_OP_RELEASE] = 0x88,
-    [CAPOS_OP_CANCEL] = 0x88, [CAPOS_OP_FINISH] = 0x88,
+    [CAPOS_OP_CANCEL] = 0x88, [CAPOS_OP_PARK] = 0x08,        [CAPOS_OP_UNPARK] = 0x08,
+    [CAPOS_OP_FINISH] = 0x88,
 };
 
 CORE_TEST(reserved_opcodes_flags_and_fields_are_refused)
@@ -144,6 +145,8 @@ CORE_TEST(reserved_opcodes_flags_and_fields_are_refused)
         if (opcode == CAPOS_OP_NOP)
             continue; // of a NOP the kernel reads two words and no more
         sqe.result_index = 0;
+        if (opcode == CAPOS_OP_PARK)
+            continue; // there it is timeout_ns
         sqe.reserved1 = UINT64_C(1) << 63;
         CHECK_STATUS(submit_one(actor, &sqe), STATUS_BAD_FLAGS);
     }

@@ -40,7 +40,7 @@ constexpr unsigned STEPS_BEHIND_INPUT = 100;
 
 constexpr unsigned CHILDREN_MAX = 16;
 static struct actor *actors[ACTORS];
-static struct actor *children[CHILDREN_MAX]; // of processes that they built
+static struct actor *children[CHILDREN_MAX]; // threads that they started, of any process
 
 static void require(bool condition, const char *what)
 {
@@ -456,6 +456,34 @@ static void step_call(struct actor *actor, unsigned slot)
     actor_push(actor, &sqe);
 }
 
+// One of a few words, which the threads of a process share: zero, unless something else was
+// written there.
+static uint64_t next_park_word(const struct actor *actor)
+{
+    uint8_t choice = next_byte();
+    if (choice >= 240)
+        return next_number(actor);
+    return actor->memory + ACTOR_MEMORY_BYTES - 64 + (choice & 3) * 8u;
+}
+
+static void park_fields(const struct actor *actor, struct capos_sqe *sqe)
+{
+    sqe->cap = next_cap_of(actor, INTERFACE_PARK_SPACE);
+    sqe->params = next_park_word(actor);
+    if ((next_byte() & 3) == 0) {
+        sqe->result = next_park_word(actor);
+        sqe->result_bytes_max = next_byte() & 3;
+    }
+    if (sqe->opcode == CAPOS_OP_UNPARK) {
+        sqe->params_bytes = next_byte() & 3;
+        return;
+    }
+    uint8_t choice = next_byte();
+    sqe->method = choice & 3;
+    sqe->expected = choice >= 240 ? next_number(actor) : 0;
+    sqe->timeout_ns = choice & 4 ? CAPOS_FOREVER : choice & 8 ? next_number(actor) : 0;
+}
+
 // For an operation of which nothing is known here: what such fields mostly are.
 static void any_fields(const struct actor *actor, struct capos_sqe *sqe)
 {
@@ -501,6 +529,8 @@ static void step_other(struct actor *actor, unsigned slot)
         sqe.call_id = next_byte() % (ACTOR_SLOTS + 20u);
     else if (sqe.opcode == CAPOS_OP_FINISH)
         sqe.call_id = next_byte() % 8, sqe.method = next_byte() & 1;
+    else if (sqe.opcode == CAPOS_OP_PARK || sqe.opcode == CAPOS_OP_UNPARK)
+        park_fields(actor, &sqe);
     else
         any_fields(actor, &sqe);
     add_flags(&sqe);
@@ -654,47 +684,58 @@ static void step(struct actor *actor)
         step_round_trip(actor);
 }
 
-static bool is_child(const struct process *process)
+// The actor whose process it is; nullptr for init and for what others built.
+static const struct actor *actor_of(const struct process *process)
 {
-    bool ours = process == harness_init();
     for (unsigned i = 0; i < ACTORS; i++)
-        ours |= process == actors[i]->process;
-    return !ours && process->state == PROCESS_ALIVE;
+        if (process == actors[i]->process)
+            return actors[i];
+    return nullptr;
 }
 
-// The actor of a process that one of the three built; nullptr if there are too many.
-static struct actor *child_adopt(struct process *process)
+// A thread that none of the three is: of a child, or a further one of their own processes.
+static bool is_child(const struct thread *thread)
 {
+    const struct actor *actor = actor_of(thread->process);
+    return thread->process != harness_init() && thread->process->state == PROCESS_ALIVE &&
+           (actor == nullptr || actor->thread_id != thread->id);
+}
+
+// The actor of a thread; nullptr if there are too many.
+static struct actor *child_adopt(struct thread *thread)
+{
+    const struct actor *actor = actor_of(thread->process);
     unsigned free = CHILDREN_MAX;
     for (unsigned i = 0; i < CHILDREN_MAX; i++) {
-        if (children[i] != nullptr && children[i]->process->state != PROCESS_ALIVE) {
-            actor_destroy(children[i]); // else nobody would be the last to let go of it
+        if (children[i] != nullptr && !actor_alive(children[i])) {
+            actor_drop(children[i]); // else nobody would be the last to let go of it
             children[i] = nullptr;
         }
-        if (children[i] != nullptr && children[i]->process == process)
-            return children[i];
         if (children[i] == nullptr)
             free = i;
+        else if (actor_thread(children[i]) == thread)
+            return children[i];
     }
     if (free == CHILDREN_MAX)
         return nullptr;
-    children[free] = actor_adopt(process, CHILD_MEMORY);
+    children[free] =
+        actor_adopt(thread->process, actor == nullptr ? CHILD_MEMORY : actor->memory);
+    children[free]->thread_id = thread->id;
     return children[free];
 }
 
-// Some child that can run.
 static struct actor *some_child(void)
 {
-    struct process *found = nullptr;
+    struct thread *found = nullptr;
     unsigned skip = next_byte() & 3;
     for (struct list_link *link = list_first(&process_all); link != nullptr;
          link = list_next(&process_all, link)) {
         struct process *process = container_of(link, struct process, all_link);
-        if (!is_child(process))
-            continue;
-        found = process;
-        if (skip-- == 0)
-            break;
+        LIST_FOR_EACH(thread, &process->threads, struct thread, process_link)
+        {
+            if (is_child(thread) && (found == nullptr || skip-- > 0))
+                found = thread;
+        }
     }
     return found == nullptr ? nullptr : child_adopt(found);
 }
@@ -840,6 +881,9 @@ static void make_world(void)
         give(actors[i], "timer");
         give(actors[i], "memory");
         give(actors[i], "spawner");
+        give(actors[i], "threads");
+        give(actors[i], "thread");
+        give(actors[i], "park");
     }
     static const char *const roots[] = {"console", "entropy", "interrupts",
                                         "boot",    "devices", "dma",

@@ -110,8 +110,8 @@ static void a_snapshot_shares_objects_and_parts_memory_of_large_pages(void)
     memory_object_cap object = {};
     uint64_t stack = allocate(STACK_BYTES), mapped = 0;
     CHECK_OK(memory_budget_create_memory_object(test_budget(), PAGE, &object));
-    CHECK_OK(virtual_memory_map(test_memory(), object, 0, PAGE, 0, PROTECTION_READ_WRITE,
-                                &mapped));
+    CHECK_OK(
+        virtual_memory_map(test_memory(), object, 0, PAGE, 0, PROTECTION_READ_WRITE, &mapped));
     memory_object_cap_release(&object);
     shared = (volatile uint64_t *)mapped;
     pages = (volatile uint64_t *)allocate(LARGE);

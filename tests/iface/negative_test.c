@@ -14,6 +14,7 @@
 
 #include <capos/loop.h>
 #include <capos/server.h>
+#include <capos/thread.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/forker.h>
 #include <gen/capos/interrupt.h>
@@ -343,6 +344,19 @@ static capos_cap_id live_interrupt(void)
     return interrupt.id;
 }
 
+static int end_at_once(void *)
+{
+    return 0;
+}
+
+static capos_cap_id live_thread(void)
+{
+    struct capos_thread *thread;
+    if (!CHECK_OK(capos_thread_create(&thread, end_at_once, nullptr, nullptr)))
+        return 0;
+    return capos_thread_handle(thread).id;
+}
+
 static capos_cap_id live_memory_object(void)
 {
     memory_object_cap object = {};
@@ -409,11 +423,15 @@ static const struct source {
     {INTERFACE_MEMORY_BUDGET, "budget", nullptr},
     {INTERFACE_MEMORY_OBJECT, nullptr, live_memory_object},
     {INTERFACE_NOTIFICATION, nullptr, live_notification},
+    {INTERFACE_PARK_SPACE, "park", nullptr},
     {INTERFACE_PROCESS_SPAWNER, "spawner", nullptr},
     {INTERFACE_PROCESS_BUILDER, nullptr, live_builder},
     {INTERFACE_PROCESS_HANDLE, nullptr, live_process},
     {INTERFACE_REVOKER, nullptr, live_revoker},
     {INTERFACE_SYSTEM_INSPECTOR, "inspector", nullptr},
+    {INTERFACE_THREAD_CONTROL, "thread", nullptr},
+    {INTERFACE_THREAD_HANDLE, nullptr, live_thread},
+    {INTERFACE_THREAD_SPAWNER, "threads", nullptr},
     {INTERFACE_TIMER, "timer", nullptr},
     {INTERFACE_VIRTUAL_MEMORY, "memory", nullptr},
 };

@@ -158,7 +158,7 @@ class Init(unittest.TestCase):
         text = self.run_package('quiet program=args', manifest=self.manifest())
         self.assertIn('argument 0: args\n', text)
         names = re.findall(r'^capability: (\S+)', text, re.MULTILINE)
-        self.assertEqual(names, ['memory', 'budget', 'stdio'])
+        self.assertEqual(names, ['memory', 'thread', 'park', 'budget', 'stdio'])
         self.assertIn('init: the program exited with 0', text)
 
     def test_no_program_at_all(self):

@@ -35,10 +35,10 @@ constexpr uint64_t POLL_NS = 10'000'000;
 constexpr uint64_t PAGE = 4096;
 constexpr uint64_t OWN_BYTES = 1 << 20;             // what testd keeps of its budget
 constexpr uint64_t OWN_GROWTH_BYTES_MAX = 4 * PAGE; // page tables for another size of file
-constexpr uint32_t GRANTS_MAX = 16;
+constexpr uint32_t GRANTS_MAX = 24;
 constexpr uint32_t NAME_BYTES_MAX = 64;
 
-// What a program is granted besides its own memory and budget, stdio, and "testd".
+// What a program is granted besides its own memory, threads and budget, stdio, and "testd".
 static const struct {
     const char *program;
     const char *grants;
@@ -58,14 +58,16 @@ static const struct {
     {"memory_budget_test", "spawner boot"},
     {"memory_object_test", "spawner boot"},
     {"negative_test",
-     "console timer entropy spawner boot ports devices interrupts dma forker inspector"},
+     "console timer entropy spawner boot ports devices interrupts dma forker inspector threads"},
     {"notification_test", "spawner boot"},
+    {"park_test", "spawner boot timer threads"},
     {"process_test", "spawner boot timer"},
     {"quota_test", "spawner boot timer console"},
     {"revoker_test", "spawner boot"},
     {"ring_test", "spawner boot"},
     {"stdio_test", "spawner boot"},
     {"system_inspector_test", "spawner boot inspector"},
+    {"thread_test", "spawner boot timer threads urgent"},
     {"timer_test", "spawner boot timer"},
     {"virtual_memory_test", "spawner boot"},
 };
@@ -177,7 +179,7 @@ static const char *grants_collect(struct grant_list *list, memory_budget_cap bud
     snprintf(list->names, sizeof list->names, "%s", grants_of(state.program));
     if (strcmp(state.program, canary) != 0 && !grant_add_own(list, "stdio"))
         return "stdio";
-    grant_add(list, "memory", capos_transfer_copy(state.spawner.memory.id));
+    list->count += capos_spawn_own_grants(&state.spawner, list->grants + list->count);
     grant_add(list, "budget", capos_transfer_copy(budget.id));
     for (char *name = strtok_r(list->names, " ", &rest); name != nullptr;
          name = strtok_r(nullptr, " ", &rest))

@@ -33,6 +33,7 @@ LIMITS = {
     'ipc_rt_32': 1200,
     'ipc_rt_cap': 1500,
     'page_fault': 700,
+    'thread_create_join': 8000,
     'spawn_exit_wait': 60000,
     'first_line_wall_s': 0.3,
 }
@@ -70,7 +71,7 @@ def measure_instructions(plugin):
     counts = OUT / 'counts.txt'
     options = ['--qemu=-icount', '--qemu=shift=0,sleep=off',
                '--qemu=-plugin', f'--qemu={plugin},out={counts}']
-    for grant in ('timer', 'spawner', 'boot', 'entropy'):
+    for grant in ('timer', 'spawner', 'boot', 'entropy', 'threads'):
         options += ['--grant', grant]
     text, _ = run_capos(['bench'], *options)
     # One line per region that the program measured: "NAME OPERATIONS".

@@ -50,9 +50,13 @@ static const struct root roots[] = {
     {"inspector", INTERFACE_SYSTEM_INSPECTOR},
     {"interrupts", INTERFACE_INTERRUPT_CONTROLLER},
     {"memory", INTERFACE_VIRTUAL_MEMORY},
+    {"park", INTERFACE_PARK_SPACE},
     {"ports", INTERFACE_IO_PORTS},
     {"spawner", INTERFACE_PROCESS_SPAWNER},
+    {"thread", INTERFACE_THREAD_CONTROL},
+    {"threads", INTERFACE_THREAD_SPAWNER},
     {"timer", INTERFACE_TIMER},
+    {"urgent", INTERFACE_THREAD_SPAWNER},
 };
 
 static uint64_t root_interface(struct wire_text name)
@@ -106,15 +110,32 @@ static uint32_t print_grants(const struct image *image, const struct wire_list *
     return found;
 }
 
+// What init gives every program, whatever the manifest says; nullptr for other interfaces.
+static const char *own_grant(uint64_t interface_id)
+{
+    switch (interface_id) {
+    case INTERFACE_VIRTUAL_MEMORY:
+        return "memory";
+    case INTERFACE_MEMORY_BUDGET:
+        return "budget";
+    case INTERFACE_THREAD_CONTROL:
+        return "thread";
+    case INTERFACE_PARK_SPACE:
+        return "park";
+    default:
+        return nullptr;
+    }
+}
+
 // ---- What the binary asks for ------------------------------------------------------
 
 static void print_interface(const struct image *image, const char *name, uint64_t id)
 {
     uint32_t printed = 0;
     printf("  %-20s ", name);
-    // init gives every program its memory and its budget.
-    if (id == INTERFACE_VIRTUAL_MEMORY || id == INTERFACE_MEMORY_BUDGET) {
-        printf("always, as %s", id == INTERFACE_VIRTUAL_MEMORY ? "memory" : "budget");
+    const char *own = own_grant(id);
+    if (own != nullptr) {
+        printf("always, as %s", own);
         printed++;
     }
     printed += print_grants(image, &image->manifest.program_grants, id, "always, as ", printed);

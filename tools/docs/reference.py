@@ -39,7 +39,8 @@ SCALARS = {'void': 'Void', 'bool': 'Bool', 'text': 'Text', 'data': 'Data',
            'uint8': 'UInt8', 'uint16': 'UInt16', 'uint32': 'UInt32', 'uint64': 'UInt64',
            'float32': 'Float32', 'float64': 'Float64'}
 # Of every process, from init or its parent; no manifest names them.
-ALWAYS = {'VirtualMemory': 'memory', 'MemoryBudget': 'budget'}
+ALWAYS = {'VirtualMemory': 'memory', 'ThreadControl': 'thread', 'ParkSpace': 'park',
+          'MemoryBudget': 'budget'}
 DEFAULT_SYSTEM = 'default'         # of `capos run`
 # What methods of the kernel call to do their work, beside their own file.
 KERNEL_HELPERS = ('kernel/mm/space.c', 'kernel/mm/region.c')

@@ -143,8 +143,8 @@ class Processes(gdb.Command):
                 state = thread["arch"].address.cast(pointer_to("struct thread_state"))
                 cpu = running.get(int(thread))
                 mark = " " if cpu is None else "*" if count == 1 else f"{cpu}"
-                print(f"   {mark} thread {int(thread):#x} "
-                      f"{enum_name(thread['state'], 'THREAD_'):8} rip {int(state['rip']):#x} "
+                print(f"   {mark} thread {int(thread['id'])} at {int(thread):#x} "
+                      f"priority {int(thread['priority'])} {enum_name(thread['state'], 'THREAD_'):8} rip {int(state['rip']):#x} "
                       f"rsp {int(state['rsp']):#x}, {int(thread['ring']['pending_count'])} pending")
 
 
@@ -157,6 +157,7 @@ class Ring(gdb.Command):
 
     def invoke(self, argument, from_tty):
         for thread in threads(process_by_id(argument)):
+            print(f"thread {int(thread['id'])}")
             self.show(thread["ring"])
             for op in list_elements(thread["operations"], "struct op", "thread_link"):
                 print(f"  under way: {operation_text(op)}, user_data {int(op['user_data']):#x}")

@@ -12,8 +12,8 @@ PAGE_BYTES = 4096
 STACK_BYTES = 256 * 1024         # of libcapos, for a program that asks for no other
 # The rest of a machine is for the kernel, the boot package and the requested program.
 SERVICES_SHARE = 2
-RESERVED_OF_SERVICES = ('memory', 'budget', 'endpoint')
-RESERVED_OF_PROGRAMS = ('memory', 'budget')
+RESERVED_OF_PROGRAMS = ('memory', 'thread', 'park', 'budget')
+RESERVED_OF_SERVICES = (*RESERVED_OF_PROGRAMS, 'endpoint')
 
 
 class Facts:

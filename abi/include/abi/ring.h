@@ -77,10 +77,11 @@ enum capos_opcode {
     CAPOS_OP_RETURN_RECV = 4, // RETURN, then RECV; one completion, of the RECV,
                               // unless the RETURN fails: then of the RETURN
     CAPOS_OP_RELEASE = 5,     // gives up a capability
-    CAPOS_OP_CANCEL = 6,      // withdraws a pending CALL or RECV of this thread
-    // 7 and 8 are reserved: badOpcode
-    CAPOS_OP_FINISH = 9, // ends a promise and releases the results that it leaves
-    CAPOS_OP_COUNT = 10, // all from here on are reserved: badOpcode
+    CAPOS_OP_CANCEL = 6,      // withdraws a pending CALL, RECV or PARK of this thread
+    CAPOS_OP_PARK = 7,        // sleeps on a word of memory
+    CAPOS_OP_UNPARK = 8,      // wakes sleepers of a word
+    CAPOS_OP_FINISH = 9,      // ends a promise and releases the results that it leaves
+    CAPOS_OP_COUNT = 10,      // all from here on are reserved: badOpcode
 };
 
 // capos_sqe.flags
@@ -118,6 +119,27 @@ enum capos_opcode {
 //   CANCEL       call_id holds the user_data of what to withdraw
 //   FINISH       call_id holds the user_data of a promise, method the mask of the
 //                capabilities of its results that the caller keeps
+//   PARK         cap (a ParkSpace), method (CAPOS_PARK_*), params is the word's address,
+//                expected, timeout_ns; result the address of another word, or 0, and
+//                result_bytes_max the number of its sleepers to wake first
+//   UNPARK       cap (a ParkSpace), params is the word's address, params_bytes the number of
+//                sleepers to wake; result the address of another word, or 0, and
+//                result_bytes_max the number of further sleepers to move there
+//
+// PARK: if the word at the address, which is a multiple of the word's size, holds
+// `expected`, zero-extended, the operation is pending until an UNPARK of the word; looking
+// and queueing are one step.  Words of private memory are the same if they have the same
+// address in one process, words of a MemoryObject if they are the same bytes of it, in
+// whatever process.  Waking a sleeper and falling asleep in one operation passes the CPU on.
+// The result is CAPOS_PARK_WOKEN or CAPOS_PARK_CHANGED, or a failure:
+// timedOut; badAddress: the word isn't readable memory, or stopped to be while the thread
+// slept (unmap, decommit, protection none); badCapability: also a time-out that is neither 0
+// nor CAPOS_FOREVER, by a process without a Timer (see abi/syscall.h).
+//
+// UNPARK wakes those that came first; further ones of this process are moved to the other
+// word, further ones of other processes are woken.  The result is the number of sleepers that
+// were woken, result_bytes that of the moved ones.
+//
 // Every opcode takes LINK; RETURN, RELEASE, CANCEL and FINISH take QUIET.
 struct capos_sqe {
     uint8_t opcode;          // enum capos_opcode
@@ -132,14 +154,26 @@ struct capos_sqe {
     union {
         uint64_t interface_id; // Cap'n Proto type id
         uint64_t call_id;      // from struct capos_recv_header
+        uint64_t expected;     // PARK
     };
     uint64_t params;           // address or ring offset, 8-byte aligned
     uint32_t params_bytes;     // the message alone, a multiple of 8
     uint32_t result_bytes_max; // the room for message and records
     uint64_t result;           // address or ring offset, 8-byte aligned
-    uint64_t reserved1;
+    union {
+        uint64_t reserved1;
+        uint64_t timeout_ns; // PARK: 0 doesn't wait, CAPOS_FOREVER waits without end
+    };
 };
 static_assert(sizeof(struct capos_sqe) == 64);
+
+// capos_sqe.method of a PARK
+#define CAPOS_PARK_64       0x01u // the word has 64 bits, not 32
+#define CAPOS_PARK_DEADLINE 0x02u // timeout_ns is a time on the clock of Timer.now
+
+// capos_cqe.result of a PARK
+#define CAPOS_PARK_WOKEN   0
+#define CAPOS_PARK_CHANGED 1 // the word doesn't hold the expected value; nothing waited
 
 // capos_cqe.flags
 #define CAPOS_CQE_EXCEPTION 0x01u // the result buffer holds a CapException

@@ -9,7 +9,9 @@
 
 #include <gen/interfaces.h>
 #include <gen/kernel/notification.h>
+#include <gen/kernel/thread.h>
 #include <kernel/debug/panic.h>
+#include <kernel/ipc/invocation.h>
 #include <kernel/mm/frame.h>
 #include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
@@ -60,7 +62,8 @@ static void package_write(struct boot_info *info)
 // Init waits for a notification that never comes.
 static void init_sleep(struct process *process, struct thread *thread)
 {
-    struct actor sleeper = {.process = process, .budget = process->budget, .used = true};
+    struct actor sleeper = {
+        .process = process, .budget = process->budget, .thread_id = 1, .used = true};
     const char *reason;
     enum status status =
         space_reserve(&process->space, ACTOR_MEMORY_BYTES, 0, 0, &sleeper.memory, &reason);
@@ -266,7 +269,7 @@ static struct actor *actor_get(void)
 {
     for (unsigned i = 0; i < ACTORS_MAX; i++) {
         if (!actors[i].used) {
-            actors[i] = (struct actor){.used = true};
+            actors[i] = (struct actor){.thread_id = 1, .used = true};
             return &actors[i];
         }
     }
@@ -281,6 +284,17 @@ struct actor *actor_adopt(struct process *process, uint64_t memory)
     actor->memory = memory;
     object_get(&process->object);
     object_get(&process->budget->object);
+    return actor;
+}
+
+struct actor *actor_adopt_thread(struct actor *starter, capos_cap_id handle, uint64_t memory)
+{
+    struct thread_handle_info_results info;
+    struct invocation invocation = {};
+    enum status status = thread_handle_info(actor_object(starter, handle), &invocation, &info);
+    ASSERT(status == STATUS_OK);
+    struct actor *actor = actor_adopt(starter->process, memory);
+    actor->thread_id = info.thread_id;
     return actor;
 }
 
@@ -305,23 +319,42 @@ struct actor *actor_create(const char *name)
     return actor;
 }
 
-void actor_destroy(struct actor *actor)
+void actor_drop(struct actor *actor)
 {
-    kill(actor->process);
     object_put(&actor->process->object);
     object_put(&actor->budget->object);
     *actor = (struct actor){};
 }
 
+void actor_destroy(struct actor *actor)
+{
+    kill(actor->process);
+    actor_drop(actor);
+}
+
+// The actor's thread; nullptr if it has ended.
+static struct thread *thread_find(const struct actor *actor)
+{
+    if (actor->process->state != PROCESS_ALIVE)
+        return nullptr;
+    LIST_FOR_EACH(thread, &actor->process->threads, struct thread, process_link)
+    {
+        if (thread->id == actor->thread_id)
+            return thread;
+    }
+    return nullptr;
+}
+
 bool actor_alive(const struct actor *actor)
 {
-    return actor->process->state == PROCESS_ALIVE;
+    return thread_find(actor) != nullptr;
 }
 
 struct thread *actor_thread(const struct actor *actor)
 {
-    ASSERT(actor_alive(actor));
-    return container_of(list_first(&actor->process->threads), struct thread, process_link);
+    struct thread *thread = thread_find(actor);
+    ASSERT(thread != nullptr);
+    return thread;
 }
 
 capos_cap_id actor_give(struct actor *actor, struct object *object)
@@ -358,6 +391,8 @@ void actor_run(struct actor *actor)
         host_cpu_use(thread->cpu->index);
         return;
     }
+    while ((thread->affinity >> arch_cpu()->index & 1) == 0)
+        host_cpu_use((arch_cpu()->index + 1) % arch_cpu_count());
     struct cpu *cpu = arch_cpu();
     struct thread *before = cpu->current;
     ASSERT(thread->state == THREAD_READY); // else the test acts as somebody who waits
@@ -540,6 +575,31 @@ void actor_push_simple(struct actor *actor, unsigned slot, uint8_t opcode, capos
                           .user_data = slot,
                           .cap = cap,
                           .call_id = call_id,
+                      });
+}
+
+void actor_push_park(struct actor *actor, unsigned slot, capos_cap_id space, uint64_t address,
+                     uint32_t expected, uint64_t timeout_ns)
+{
+    actor_push(actor, &(struct capos_sqe){
+                          .opcode = CAPOS_OP_PARK,
+                          .user_data = slot,
+                          .cap = space,
+                          .params = address,
+                          .expected = expected,
+                          .timeout_ns = timeout_ns,
+                      });
+}
+
+void actor_push_unpark(struct actor *actor, unsigned slot, capos_cap_id space, uint64_t address,
+                       uint32_t wake_count)
+{
+    actor_push(actor, &(struct capos_sqe){
+                          .opcode = CAPOS_OP_UNPARK,
+                          .user_data = slot,
+                          .cap = space,
+                          .params = address,
+                          .params_bytes = wake_count,
                       });
 }
 

@@ -2,10 +2,10 @@
 // Driving a whole core from a host test: actors, which are processes whose user code is
 // the test, and the counts that must be the same before and after (harness.c).
 //
-// An actor has one thread and a budget of its own.  Each function that acts as an actor
-// first makes the core's current thread its thread, as a scheduler would, then does what
-// user code would do: write a submission into the ring, call cap_enter, read completions.
-// An actor that blocks in cap_enter stays there until the core makes it ready.
+// An actor is one thread of a process, most often its only one.  Each function that acts as
+// an actor first makes the core's current thread its thread, as a scheduler would, then does
+// what user code would do: write a submission into the ring, call cap_enter, read
+// completions.  An actor that blocks in cap_enter stays there until the core makes it ready.
 // With several CPUs an actor acts where its thread runs; if that is ready but runs nowhere,
 // it gets the CPU that the test is on.  Kicks are delivered when the test says so.
 //
@@ -63,6 +63,7 @@ struct actor {
     struct process *process; // referenced
     struct budget *budget;   // referenced
     uint64_t memory;
+    uint64_t thread_id;
     uint32_t sq_tail, cq_head;
     bool used;
 };
@@ -71,9 +72,16 @@ struct actor {
 // An actor for a process that some other actor built and started; `memory` is the address
 // of ACTOR_MEMORY_BYTES that were committed in it, or 0.
 [[nodiscard]] struct actor *actor_adopt(struct process *process, uint64_t memory);
+// An actor for a thread that another actor of the process started with this ThreadHandle; it
+// uses the part `memory` of the process's memory.
+[[nodiscard]] struct actor *actor_adopt_thread(struct actor *starter, capos_cap_id handle,
+                                               uint64_t memory);
 // Ends the actor's process if it lives and drops all references.
 void actor_destroy(struct actor *actor);
+// Drops the references alone: nobody acts as that thread any more.
+void actor_drop(struct actor *actor);
 
+// Whether the actor's thread hasn't ended.
 [[nodiscard]] bool actor_alive(const struct actor *actor);
 [[nodiscard]] struct thread *actor_thread(const struct actor *actor);
 
@@ -140,6 +148,12 @@ void actor_push_receive(struct actor *actor, unsigned slot, capos_cap_id endpoin
 void actor_push_return(struct actor *actor, unsigned slot, const struct actor_call *call);
 void actor_push_simple(struct actor *actor, unsigned slot, uint8_t opcode, capos_cap_id cap,
                        uint64_t call_id);
+
+// Pushes a PARK of a 32-bit word, and an UNPARK.
+void actor_push_park(struct actor *actor, unsigned slot, capos_cap_id space, uint64_t address,
+                     uint32_t expected, uint64_t timeout_ns);
+void actor_push_unpark(struct actor *actor, unsigned slot, capos_cap_id space, uint64_t address,
+                       uint32_t wake_count);
 
 // Pushes and enters without waiting.
 void actor_submit_call(struct actor *actor, unsigned slot, const struct actor_call *call);

@@ -30,7 +30,7 @@
 constexpr size_t CONSOLE_BYTES = 65536;
 constexpr size_t FPU_BYTES = 512;
 
-enum { WORD_ENTRY, WORD_STACK, WORD_RDI, WORD_RSI, WORD_RDX, WORD_RESULT };
+enum { WORD_ENTRY, WORD_STACK, WORD_RDI, WORD_RSI, WORD_RDX, WORD_RESULT, WORD_BASE };
 
 constexpr unsigned TLB_ENTRIES = 64;
 
@@ -138,6 +138,12 @@ void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack
     thread->words[WORD_RDX] = rdx;
 }
 
+void arch_thread_set_base(struct arch_thread *thread, uint64_t base)
+{
+    ASSERT(base < USER_ADDRESS_END);
+    thread->words[WORD_BASE] = base;
+}
+
 void arch_thread_stop(struct arch_thread *thread)
 {
     for (uint32_t i = 0; i < machine.cpu_count; i++) {
@@ -184,7 +190,7 @@ struct host_entry host_thread_entry(const struct arch_thread *thread)
 {
     const uint64_t *words = thread->words;
     return (struct host_entry){words[WORD_ENTRY], words[WORD_STACK], words[WORD_RDI],
-                               words[WORD_RSI], words[WORD_RDX]};
+                               words[WORD_RSI],   words[WORD_RDX],   words[WORD_BASE]};
 }
 
 // ---- CPUs ---------------------------------------------------------------------------

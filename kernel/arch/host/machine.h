@@ -80,9 +80,10 @@ extern uint64_t host_shootdown_count;
 // What the cap_enter of a thread returned, or will return when it runs on.
 [[nodiscard]] int64_t host_thread_result(const struct arch_thread *thread);
 
-// Registers at the first entry of a thread, as arch_thread_init got them.
+// Registers at the first entry of a thread, as arch_thread_init and arch_thread_set_base got
+// them.
 struct host_entry {
-    uint64_t entry, stack_pointer, rdi, rsi, rdx;
+    uint64_t entry, stack_pointer, rdi, rsi, rdx, base;
 };
 [[nodiscard]] struct host_entry host_thread_entry(const struct arch_thread *thread);
 

@@ -31,6 +31,15 @@ void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack
     fpu_init_area(thread->fpu);
 }
 
+void arch_thread_set_base(struct arch_thread *thread, uint64_t base)
+{
+    ASSERT(base < USER_ADDRESS_END); // WRFSBASE takes no address that isn't canonical
+    if (percpu()->thread == thread)
+        fs_base_write(base);
+    else
+        thread_state(thread)->fs_base = base;
+}
+
 void arch_thread_fini(struct arch_thread *thread)
 {
     struct percpu *cpu = percpu();

@@ -32,6 +32,16 @@ void capos_start(void);
             : "i"(capos_start));
 }
 
+// As _start.
+[[gnu::naked]] void capos_thread_entry(void)
+{
+    __asm__("xorl %%ebp, %%ebp\n\t"
+            "call %P0\n\t"
+            "ud2"
+            :
+            : "i"(thread_main));
+}
+
 [[gnu::naked]] int64_t capos_cap_enter(uint64_t, uint64_t)
 {
     __asm__("movl $1, %eax\n\t"

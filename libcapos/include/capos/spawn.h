@@ -21,13 +21,16 @@
 struct capos_spawner {
     process_spawner_cap spawner;
     virtual_memory_cap memory;  // of the parent
+    thread_control_cap thread;  // id 0: the parent has none to hand on
+    park_space_cap park;        // the same
     entropy_source_cap entropy; // id 0: random numbers derive from the parent's own
     // Private: random numbers in stock.
     uint64_t random[32];
     uint32_t random_count;
 };
 
-// Finds them in the CapSet under "spawner", "memory" and, if it is there, "entropy".
+// Finds them in the CapSet under "spawner", "memory" and, if they are there, "thread",
+// "park" and "entropy".
 // STATUS_NOT_FOUND, STATUS_WRONG_INTERFACE: of the first two.
 [[nodiscard]] enum status capos_spawner_find(struct capos_spawner *out_spawner);
 
@@ -52,6 +55,14 @@ struct capos_spawn_grant {
     const char *name; // 1 to 31 bytes, unique in the request
     struct capos_transfer capability;
 };
+
+constexpr uint32_t CAPOS_SPAWN_OWN_GRANTS_MAX = 3;
+
+// Writes the grants that a program needs for itself and that concern nobody else: "memory",
+// and "thread" and "park" if the parent has them.  Returns their number.  They are copies of the
+// parent's own capabilities, for these mean whoever calls.
+[[nodiscard]] uint32_t capos_spawn_own_grants(const struct capos_spawner *spawner,
+                                              struct capos_spawn_grant *out_grants);
 
 // Where the kernel records the calls of a process; see ProcessBuilder.trace.
 struct capos_spawn_trace {
