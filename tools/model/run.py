@@ -49,7 +49,7 @@ def verify(path):
 
 def main():
     if shutil.which('spin') is None:
-        print('skip models: spin is missing (tools/install-deps.sh work)')
+        print('skip models: spin is missing (tools/install-deps.sh test)')
         return 0
     models = sorted(glob.glob(os.path.join(ROOT, 'kernel/**/*.pml'), recursive=True))
     return 1 if sum(verify(path) for path in models) else 0
