@@ -80,7 +80,7 @@ enum completion_kind {
     COMPLETION_CALL = 0,    // struct capos_call
     COMPLETION_RECEIVE = 1, // struct capos_server_call: RECV or RETURN_RECV
     COMPLETION_RETURN = 2,  // struct capos_server_call: RETURN alone
-    COMPLETION_QUIET = 3,   // nothing, or RELEASE_IF_HELD: a quiet submission, or a NOP
+    COMPLETION_QUIET = 3,   // nothing, or one of the bits below: no call waits for it
 };
 constexpr uint64_t COMPLETION_KIND_MASK = 3;
 constexpr uint64_t RELEASE_IF_HELD = 4;

@@ -56,12 +56,6 @@ static inline bool message_in_ring(uint64_t offset, uint64_t size_bytes)
            size_bytes <= CAPOS_RING_MESSAGE_BYTES - start && (offset | size_bytes) % 8 == 0;
 }
 
-static bool waits_for_one(const struct thread *thread)
-{
-    return thread->state == THREAD_WAITING &&
-           ring_available(&thread->ring) + 1 >= thread->wait_count;
-}
-
 static struct span ring_span(struct thread *thread, uint64_t offset, uint32_t size_bytes)
 {
     return (struct span){
@@ -135,7 +129,7 @@ handover_to_server(struct thread *thread, const struct capos_sqe *sqe, struct mi
     uint32_t params_bytes = sqe->params_bytes, result_bytes_max = sqe->result_bytes_max;
     uint32_t records_bytes = count * TRANSFER_BYTES;
     struct gift gift;
-    if (!receive->result.in_ring || receive->special || !waits_for_one(server) ||
+    if (!receive->result.in_ring || receive->special || !thread_waits_for_one(server) ||
         !message_in_ring(params, (uint64_t)params_bytes + records_bytes) ||
         !message_in_ring(result, result_bytes_max) ||
         sizeof(struct capos_recv_header) + params_bytes + records_bytes >
@@ -214,7 +208,7 @@ handover_return(struct thread *thread, const struct capos_sqe *sqe, struct endpo
     uint32_t answer_bytes = sqe->params_bytes, buffer_bytes = sqe->result_bytes_max;
     uint32_t records_bytes = count * TRANSFER_BYTES;
     struct gift gift;
-    if (!call->result.in_ring || !waits_for_one(caller) ||
+    if (!call->result.in_ring || !thread_waits_for_one(caller) ||
         (uint64_t)answer_bytes + records_bytes > call->result.size_bytes ||
         !message_in_ring(answer, (uint64_t)answer_bytes + records_bytes) ||
         !message_in_ring(buffer, buffer_bytes) ||

@@ -222,13 +222,6 @@ static uint64_t read_once(const uint64_t *word)
     return *(const volatile uint64_t *)word;
 }
 
-// Whether a thread can run as soon as it gets one completion.
-static bool waits_for_one(const struct thread *thread)
-{
-    return thread->state == THREAD_WAITING &&
-           ring_available(&thread->ring) + 1 >= thread->wait_count;
-}
-
 // Not inlined: the short way of IPC needs none of its registers.
 [[gnu::noinline]] bool park_handover(struct thread *thread, const struct capos_sqe *shared,
                                      struct thread **out_next)
@@ -244,7 +237,8 @@ static bool waits_for_one(const struct thread *thread)
         slot->object != park_space_object() ||
         space_word_at(space, other, &target) != STATUS_OK ||
         (woken = sleeper_first(bucket_of(&target), &target)) == nullptr || woken->special ||
-        !waits_for_one(woken->thread) || space_load(space, address, 4, &value) != STATUS_OK ||
+        !thread_waits_for_one(woken->thread) ||
+        space_load(space, address, 4, &value) != STATUS_OK ||
         value != read_once(&shared->expected) ||
         space_word_at(space, address, &word) != STATUS_OK)
         return false;

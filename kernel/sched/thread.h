@@ -77,6 +77,13 @@ struct thread {
     int64_t exit_code;
 };
 
+// Whether a thread can run as soon as it gets one completion.
+[[nodiscard]] static inline bool thread_waits_for_one(const struct thread *thread)
+{
+    return thread->state == THREAD_WAITING &&
+           ring_available(&thread->ring) + 1 >= thread->wait_count;
+}
+
 // A thread of a process: its ring is mapped into the process's space; not started.
 // nullptr when the process's budget is exhausted.
 [[nodiscard]] struct thread *thread_create(struct process *process, uint8_t priority,
