@@ -4,28 +4,15 @@
 // Source: VIRTIO 1.1, section 5.3 (console device), with VIRTIO_CONSOLE_F_MULTIPORT: port 0
 // is for a console in the narrow sense, whose output QEMU drops when the host is slow;
 // port 1 is a byte stream that waits.  Ports are opened by messages on queues 2 and 3.
-//
-// Where the device is: a word "virtio_mmio.device=SIZE@ADDRESS:LINE" of the boot command
-// line, as Linux has them and QEMU writes them; else one of the slots of QEMU's microvm
-// machine.
 #include "console.h"
 
 #include <capos/loop.h>
 #include <capos/panic.h>
 
-#include <gen/capos/device_memory.h>
 #include <gen/capos/interrupt.h>
-#include <gen/capos/virtual_memory.h>
-#include <stdlib.h>
 #include <string.h>
 
 constexpr uint64_t PAGE = 4096;
-
-// Of hw/i386/microvm.c in QEMU: eight slots, their lines from 5 up.
-constexpr uint64_t SLOT_BASE = 0xfeb00000;
-constexpr uint64_t SLOT_BYTES = 512;
-constexpr uint32_t SLOT_COUNT = 8;
-constexpr uint32_t SLOT_LINE_FIRST = 5;
 
 constexpr uint32_t FEATURE_MULTIPORT = 1u << 1;
 constexpr uint32_t PORT = 1;
@@ -78,97 +65,18 @@ static struct {
     struct virtio_device device;
     struct virtio_queue control_receive, control_transmit, receive, transmit;
     uint32_t control_sent; // messages to the device so far
-    struct console_memory memory;
+    struct virtio_memory memory;
     struct console_handlers handlers;
-    interrupt_cap interrupt;
     struct capos_call interrupt_wait;
     struct header headers[HEADER_COUNT];
     struct header *header_free;
     bool unnotified; // something was sent and the device doesn't know
 } console;
 
-static virtual_memory_cap memory;
-
-// ---- Finding -----------------------------------------------------------------------
-
-struct place {
-    uint64_t address;
-    uint32_t line;
-};
-
 [[noreturn]] static void fail(const char *what, enum status status)
 {
     capos_panic("hostlink: %s: %s %s", what, status_name(status),
                 status <= STATUS_INVALID_ARGUMENT ? capos_last_exception()->reason : "");
-}
-
-// Reads the next word of the command line that names a device; false at the end.
-static bool place_read(const char **line, struct place *out_place)
-{
-    static const char key[] = "virtio_mmio.device=";
-    while ((*line = strstr(*line, key)) != nullptr) {
-        char *end;
-        *line += sizeof key - 1;
-        (void)strtoull(*line, &end, 0); // the size, perhaps with a K or M
-        end += strcspn(end, "@ ");
-        if (*end != '@')
-            continue;
-        out_place->address = strtoull(end + 1, &end, 0);
-        if (*end != ':')
-            continue;
-        out_place->line = (uint32_t)strtoul(end + 1, nullptr, 0);
-        return true;
-    }
-    return false;
-}
-
-// Maps the page of registers at a place; nullptr if there can be none.
-static uint8_t *registers_map(device_memory_cap devices, const struct place *place)
-{
-    device_memory_cap range;
-    memory_object_cap object;
-    uint64_t address;
-    if (device_memory_range(devices, place->address & ~(PAGE - 1), PAGE, &range) != STATUS_OK)
-        return nullptr;
-    enum status status = device_memory_object(range, &object);
-    device_memory_cap_release(&range);
-    if (status != STATUS_OK)
-        return nullptr;
-    status = virtual_memory_map(memory, object, 0, PAGE, 0, PROTECTION_READ_WRITE, &address);
-    memory_object_cap_release(&object);
-    return status == STATUS_OK ? (uint8_t *)address : nullptr;
-}
-
-// Looks for a console at a place; leaves its registers mapped if it is one.
-static bool place_try(device_memory_cap devices, const struct place *place)
-{
-    uint8_t *page = registers_map(devices, place);
-    if (page == nullptr)
-        return false;
-    console.device.registers = (volatile uint32_t *)(void *)(page + place->address % PAGE);
-    if (virtio_probe(&console.device, VIRTIO_ID_CONSOLE))
-        return true;
-    (void)virtual_memory_unmap(memory, (uint64_t)page, PAGE);
-    return false;
-}
-
-static bool device_find(device_memory_cap devices, uint32_t *out_line)
-{
-    struct place place;
-    const char *line = getenv("COMMAND_LINE");
-    while (line != nullptr && place_read(&line, &place))
-        if (place_try(devices, &place)) {
-            *out_line = place.line;
-            return true;
-        }
-    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
-        place = (struct place){SLOT_BASE + i * SLOT_BYTES, SLOT_LINE_FIRST + i};
-        if (place_try(devices, &place)) {
-            *out_line = place.line;
-            return true;
-        }
-    }
-    return false;
 }
 
 // ---- Receiving ---------------------------------------------------------------------
@@ -180,7 +88,7 @@ static void buffer_offer(struct virtio_queue *queue, uint8_t *buffer, uint32_t s
         .size_bytes = size_bytes,
     };
     // As many descriptors as buffers, so there is one.
-    (void)virtio_queue_offer(queue, &piece, 1, true, buffer);
+    (void)virtio_queue_offer(queue, &piece, 0, 1, buffer);
 }
 static_assert(RECEIVE_COUNT <= VIRTIO_QUEUE_SIZE && CONTROL_RECEIVE_COUNT <= VIRTIO_QUEUE_SIZE);
 
@@ -199,7 +107,7 @@ static void control_send(uint32_t port, uint16_t event)
     if (console.control_sent++ == CONTROL_TRANSMIT_COUNT)
         capos_panic("hostlink: the device adds its port again");
     memcpy(console.memory.bytes + offset, &message, sizeof message);
-    (void)virtio_queue_offer(&console.control_transmit, &piece, 1, false, &console);
+    (void)virtio_queue_offer(&console.control_transmit, &piece, 1, 0, &console);
     virtio_notify(&console.device, &console.control_transmit);
 }
 
@@ -273,7 +181,7 @@ static bool frame_send(const struct capos_link_frame *frame, const void *short_p
     memcpy(console.memory.bytes + offset, frame, sizeof *frame);
     if (short_bytes != 0)
         memcpy(console.memory.bytes + offset + sizeof *frame, short_payload, short_bytes);
-    if (!virtio_queue_offer(&console.transmit, pieces, payload_bus == 0 ? 1 : 2, false, header))
+    if (!virtio_queue_offer(&console.transmit, pieces, payload_bus == 0 ? 1 : 2, 0, header))
         return false;
     console.header_free = header->next;
     header->owner = owner;
@@ -345,40 +253,14 @@ static void interrupt_came(struct capos_call *wait, void *)
 
 static void interrupt_await(void)
 {
-    enum status status = interrupt_wait_begin(&console.interrupt_wait, console.interrupt);
+    enum status status =
+        interrupt_wait_begin(&console.interrupt_wait, console.device.interrupt);
     if (status != STATUS_OK)
         fail("waiting for the device", status);
     capos_call_on_done(&console.interrupt_wait, interrupt_came, nullptr);
 }
 
 // ---- Start -------------------------------------------------------------------------
-
-static void memory_take(uint64_t data_bytes)
-{
-    dma_pool_cap pool;
-    memory_object_cap object;
-    uint64_t address;
-    uint64_t bytes = (CALLER_OFFSET + data_bytes + PAGE - 1) & ~(PAGE - 1);
-    enum status status = dma_pool_cap_find("dma", &pool);
-    if (status == STATUS_OK)
-        status = dma_pool_allocate(pool, bytes, &object, &console.memory.bus_address);
-    if (status == STATUS_OK)
-        status =
-            virtual_memory_map(memory, object, 0, bytes, 0, PROTECTION_READ_WRITE, &address);
-    if (status != STATUS_OK)
-        fail("memory for the device", status);
-    console.memory.bytes = (uint8_t *)address;
-}
-
-static void interrupt_take(uint32_t line)
-{
-    interrupt_controller_cap controller;
-    enum status status = interrupt_controller_cap_find("interrupts", &controller);
-    if (status == STATUS_OK)
-        status = interrupt_controller_bind(controller, line, TRIGGER_LEVEL, &console.interrupt);
-    if (status != STATUS_OK)
-        fail("the device's interrupt line", status);
-}
 
 static void queues_init(void)
 {
@@ -403,23 +285,24 @@ static void queues_init(void)
 void console_start(const struct console_handlers *handlers, uint64_t data_bytes,
                    struct console_memory *out_memory)
 {
-    device_memory_cap devices;
-    uint32_t line;
+    uint32_t features;
     console.handlers = *handlers;
-    if (virtual_memory_cap_find("memory", &memory) != STATUS_OK ||
-        device_memory_cap_find("devices", &devices) != STATUS_OK)
-        capos_panic("hostlink: needs the grants \"memory\" and \"devices\"");
-    if (!device_find(devices, &line))
-        capos_panic("hostlink: the machine has no virtio console");
-    memory_take(data_bytes);
+    if (virtio_find(VIRTIO_ID_CONSOLE, 0, &console.device) != STATUS_OK)
+        capos_panic("hostlink: the machine has no virtio console, or it lacks a grant");
+    enum status status = virtio_memory_take(CALLER_OFFSET + data_bytes, &console.memory);
+    if (status != STATUS_OK)
+        fail("memory for the device", status);
     for (uint32_t i = 0; i < HEADER_COUNT; i++)
         header_put(&console.headers[i]);
     *out_memory = (struct console_memory){console.memory.bytes + CALLER_OFFSET,
                                           console.memory.bus_address + CALLER_OFFSET};
-    if (!virtio_begin(&console.device, FEATURE_MULTIPORT))
+    if (!virtio_begin(&console.device, FEATURE_MULTIPORT, &features) ||
+        features != FEATURE_MULTIPORT)
         capos_panic("hostlink: the device doesn't speak virtio 1 with several ports");
     queues_init();
-    interrupt_take(line);
+    status = virtio_interrupt_take(&console.device);
+    if (status != STATUS_OK)
+        fail("the device's interrupt line", status);
     virtio_ready(&console.device);
     for (uint32_t i = 0; i < CONTROL_RECEIVE_COUNT; i++)
         buffer_offer(&console.control_receive,

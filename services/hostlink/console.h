@@ -7,9 +7,8 @@
 //  2. Memory given to console_send belongs to the device until `on_sent`.
 #pragma once
 
-#include "virtio.h"
-
 #include <abi/host_link.h>
+#include <capos/virtio.h>
 
 struct console_handlers {
     // The port is open: frames may be sent.

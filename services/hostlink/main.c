@@ -7,7 +7,6 @@
 //
 //     link.c     frames and credits, without a device
 //     console.c  the virtio console
-//     virtio.c   registers and queues
 //
 // Invariants:
 //  1. Output of a stream goes out in the order of the calls, and only as far as the host
