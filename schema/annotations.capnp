@@ -27,6 +27,11 @@ annotation pending @0xea8b8b2f8975990d (method) :Void;
 # The method may complete later than the call that submits it: it stays in the
 # queue of an object until an event, a CANCEL or the end of the caller.
 
+annotation optional @0x9a057141c05fed3d (field) :Void;
+# A capability that may be null, in the parameters or results of a service's method;
+# without it, null is `invalidArgument` in parameters, and results that leave one out are
+# malformed.
+
 annotation unit @0xc017aa0ad658942c (field) :Text;
 # The unit of a number, as a person reads it: "ns", "bytes", "pages".
 

@@ -27,12 +27,12 @@ interface Echo @0xe7f9f2a0be4c5d03 $A.home(service) {
     # The same bytes.
   }
   struct PassParams {
-    object @0 :Capability;
-    # Any capability.
+    object @0 :Capability $A.optional;
+    # Any capability, or null.
   }
   struct PassResults {
-    object @0 :Capability;
-    # A capability on the same object.
+    object @0 :Capability $A.optional;
+    # A capability on the same object; null for null.
   }
   struct PingParams {
     first @0 :UInt64;

@@ -19,6 +19,10 @@ static void on_pass(void *, struct capos_server_call *call,
                     const struct echo_pass_params *params)
 {
     capos_cap_id object;
+    if (params->object == WIRE_CAP_NULL) {
+        echo_pass_reply(call, &(struct echo_pass_results){.object = WIRE_CAP_NULL}, nullptr, 0);
+        return;
+    }
     enum status status = capos_server_take(call, params->object, 0, &object);
     if (status != STATUS_OK) {
         capos_server_fail(call, STATUS_INVALID_ARGUMENT, "object: a capability");

@@ -157,6 +157,15 @@ static void what_a_message_cannot_be_is_refused_before_it_is_sent(void)
                  STATUS_BAD_MESSAGE);
 }
 
+static void an_optional_capability_goes_there_and_back_or_is_null(void)
+{
+    capos_cap_id back = 1;
+    CHECK_OK(echo_pass(echo, 0, &back));
+    CHECK_EQ(back, 0);
+    if (CHECK_OK(echo_pass(echo, test_budget().id, &back)) && CHECK(back != 0))
+        capos_release(back);
+}
+
 static void tests(void)
 {
     if (!start_server())
@@ -165,6 +174,7 @@ static void tests(void)
     RUN(many_messages_with_lists_are_under_way_at_once);
     RUN(a_small_buffer_takes_no_results_and_no_capability);
     RUN(what_a_message_cannot_be_is_refused_before_it_is_sent);
+    RUN(an_optional_capability_goes_there_and_back_or_is_null);
     CHECK_OK(process_handle_kill(server.handle));
     echo_cap_release(&echo);
 }

@@ -160,6 +160,21 @@ class Lint(Compiler):
         self.rejects(interface(body), 'a @0', 'is a float')
         self.accepts(interface(body, home='$A.home(service)'))
 
+    def test_rejects_optional_fields_of_the_kernel_and_of_other_types(self):
+        body = '''
+  poke @0 PokeParams -> ();
+  # Pokes.
+  struct PokeParams {
+    a @0 :%s $A.optional;
+    # A.
+  }
+'''
+        service = '$A.home(service)'
+        self.rejects(interface(body % 'Thing'), 'a @0', 'is optional: the kernel')
+        self.rejects(interface(body % 'UInt8', home=service), 'a @0', 'only capabilities can be')
+        self.accepts(interface(body % 'Thing', home=service))
+        self.accepts(interface(body % 'Capability', home=service))
+
     def test_rejects_more_capabilities_than_a_message_carries(self):
         fields = ''.join('    c%d @%d :Thing;\n    # C.\n' % (i, i) for i in range(17))
         self.rejects(interface('  poke @0 PokeParams -> ();\n  # P.\n  struct PokeParams {\n%s  }\n'

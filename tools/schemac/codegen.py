@@ -72,6 +72,11 @@ class Leaf:
         key = 'maxCount' if self.type.kind == 'list' else 'maxBytes'
         return self.field.annotations.get(key)
 
+    @property
+    def is_optional(self):
+        """A capability that may be null."""
+        return 'optional' in self.field.annotations
+
 
 @dataclass
 class Guard:

@@ -322,8 +322,10 @@ class Client:
             if leaf.type.kind == 'interface' else '0'
         take = wrap_call('        status = capos_call_take',
                          ['call', 'results.%s' % leaf.path, interface, '&%s_id' % name])
+        present = ' && results.%s != WIRE_CAP_NULL' % leaf.path if leaf.is_optional else ''
         return ('    capos_cap_id %s_id = 0;\n'
-                '    if (status == STATUS_OK && out_%s != nullptr)\n%s\n' % (name, name, take))
+                '    if (status == STATUS_OK && out_%s != nullptr%s)\n%s\n'
+                % (name, name, present, take))
 
     def give(self, leaf):
         name, path = self.result_name(leaf), leaf.path
@@ -425,8 +427,9 @@ struct %s_server_ops {
         for leaf in params.capabilities:
             interface = 'INTERFACE_' + c_constant(self.schema.nodes[leaf.type.type_id]) \
                 if leaf.type.kind == 'interface' else '0'
-            body.append('    if (status == STATUS_OK)\n%s\n' % wrap_call(
-                '        status = capos_server_check', ['call', 'params.%s' % leaf.path, interface]))
+            present = ' && params.%s != WIRE_CAP_NULL' % leaf.path if leaf.is_optional else ''
+            body.append('    if (status == STATUS_OK%s)\n%s\n' % (present, wrap_call(
+                '        status = capos_server_check', ['call', 'params.%s' % leaf.path, interface])))
         body.append('    if (status != STATUS_OK) {\n'
                     '        capos_server_fail(call, STATUS_INVALID_ARGUMENT, bad_params);\n'
                     '        return;\n    }\n')
@@ -572,6 +575,7 @@ def capos_files(schema, file):
 // written only on success and may be null pointers.  A capability parameter is lent: the
 // callee gets a copy.  X_transfer takes it as a struct capos_transfer, to move or narrow
 // it.  A result capability belongs to the caller; one that isn't asked for is released.
+// An optional one that is null has the id 0, as a parameter and as a result.
 // Text is copied with its NUL, so a buffer holds one byte more than the text.
 //
 // Parameters with lists, structs or unions are passed as a message that the caller built

@@ -205,7 +205,8 @@ class Cases:
                  expected=absent)
         self.add('%s names the last capability there could be' % name, place,
                  0xfffffffe << 32 | 3, expected=absent)
-        self.add('%s is null' % name, place, 0, expected=absent)
+        if not leaf.is_optional:
+            self.add('%s is null' % name, place, 0, expected=absent)
         self.add('%s has reserved bits' % name, place, 4 | 3)
         self.add('%s is a struct' % name, place, 0x100000000)
         self.add('%s is a far pointer' % name, place, FAR)

@@ -105,6 +105,10 @@ class Lint:
             return
         self.inner_capabilities(layout)
         for leaf in layout.leaves:
+            if is_kernel_homed(node) and leaf.is_optional:
+                self.report(node.file, '%s.%s' % (layout.node.path, leaf.field.name),
+                            'field %s.%s is optional: the kernel always takes and gives '
+                            'a capability' % (layout.node.path, leaf.field.name))
             if is_kernel_homed(node) and leaf.type.kind in ('float32', 'float64'):
                 self.report(node.file, '%s.%s' % (layout.node.path, leaf.field.name),
                             'field %s.%s is a float: the kernel has no floating point'
@@ -162,6 +166,8 @@ class Lint:
             if member.type.element.kind not in LIST_ELEMENTS:
                 self.report(file, path, 'field %s is a list of %s, which the compiler does not '
                             'support' % (path, member.type.element.kind))
+        if 'optional' in member.annotations and kind not in ('interface', 'capability'):
+            self.report(file, path, 'field %s is optional: only capabilities can be' % path)
         if kind == 'pointer':
             self.report(file, path, 'field %s is an AnyPointer: name its type' % path)
         if member.explicit_default and kind not in SCALAR_BITS:
