@@ -45,6 +45,17 @@ interface DmaPool @0xca1d5146e4d620b7 $A.home(kernel) {
   allocate @0 AllocateParams -> AllocateResults;
   # Zero-filled, physically contiguous memory, charged to the caller's budget.
 
+  keeper @1 () -> KeeperResults;
+  # A pool that keeps what is allocated from it: the memory isn't used for anything else
+  # until it is forgotten, whoever releases it and whoever ends.  So a device that goes on
+  # when its driver was killed harms nobody.
+
+  forget @2 ForgetParams -> ForgetResults;
+  # The pool no longer keeps a piece of memory: no device knows it any more.
+
+  forgetAll @3 () -> ForgetAllResults;
+  # The pool no longer keeps any: the device was reset.
+
   struct AllocateParams {
     sizeBytes @0 :UInt64 $A.unit("bytes");
     # A multiple of 4096, not zero, at most 2 MiB.
@@ -55,4 +66,14 @@ interface DmaPool @0xca1d5146e4d620b7 $A.home(kernel) {
     busAddress @1 :UInt64;
     # The address by which a device reaches the first byte.
   }
+  struct KeeperResults {
+    pool @0 :DmaPool;
+    # The pool.  With its last hold everything is forgotten.
+  }
+  struct ForgetParams {
+    object @0 :MemoryObject;
+    # From `allocate` of this pool, and not forgotten yet; otherwise `invalidArgument`.
+  }
+  struct ForgetResults {}
+  struct ForgetAllResults {}
 }

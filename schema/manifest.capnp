@@ -70,6 +70,9 @@ struct Service {
   restartDelayNs @8 :UInt64 = 10000000 $A.unit("ns");
   # How long init waits before the first restart of a row; before each further
   # one twice as long as before the last, at most 10 s.
+  onDemand @9 :Bool;
+  # Start it only when somebody is granted one of its exports: a service that is
+  # started, or the requested program.
 }
 
 struct SystemManifest {

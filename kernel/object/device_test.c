@@ -123,6 +123,57 @@ static void dma_pool_charges_the_caller(void)
     mm_check_counts(root, before);
 }
 
+static struct object *allocate_from(struct object *pool, struct process *process)
+{
+    struct invocation call = {.process = process};
+    struct dma_pool_allocate_params params = {.size_bytes = 2 * PAGE_BYTES};
+    struct dma_pool_allocate_results results;
+    CHECK_EQ(dma_pool_allocate(pool, &call, &params, &results), STATUS_OK);
+    return result_of(&call);
+}
+
+static enum status forget(struct object *pool, struct object *memory)
+{
+    struct invocation_transfer transfer = {.object = memory};
+    struct invocation call = {.transfers = &transfer, .transfer_count = 1};
+    struct dma_pool_forget_params params = {.object = 0};
+    return dma_pool_forget(pool, &call, &params);
+}
+
+static void a_keeper_keeps_memory_until_it_is_forgotten(void)
+{
+    struct budget *root = object_machine(RAM_BYTES);
+    struct mm_counts before = mm_count(root);
+    struct budget *budget = budget_split(root, 20 * PAGE_BYTES);
+    struct process process = {.budget = budget};
+    struct invocation call = {.process = &process};
+    struct dma_pool_keeper_results results;
+    CHECK_EQ(dma_pool_keeper(dma_pool_object(), &call, &results), STATUS_OK);
+    struct object *keeper = result_of(&call);
+
+    struct object *first = allocate_from(keeper, &process);
+    struct object *second = allocate_from(keeper, &process);
+    struct object *foreign = allocate_from(dma_pool_object(), &process);
+    CHECK_EQ(forget(keeper, foreign), STATUS_INVALID_ARGUMENT);
+    CHECK_EQ(forget(dma_pool_object(), foreign), STATUS_INVALID_ARGUMENT);
+    object_put(foreign);
+    object_put(first); // its driver is gone, and it is still there
+    CHECK_EQ(budget->used_bytes - budget->kernel_bytes, 4 * PAGE_BYTES);
+    CHECK_EQ(forget(keeper, second), STATUS_OK);
+    CHECK_EQ(forget(keeper, second), STATUS_INVALID_ARGUMENT);
+    object_put(second);
+    CHECK_EQ(budget->used_bytes - budget->kernel_bytes, 2 * PAGE_BYTES);
+    call = (struct invocation){.process = &process};
+    CHECK_EQ(dma_pool_forget_all(keeper, &call), STATUS_OK);
+    CHECK_EQ(budget->used_bytes - budget->kernel_bytes, 0);
+
+    object_put(allocate_from(keeper, &process));
+    object_put(keeper);
+    CHECK_EQ(budget->used_bytes, 0);
+    object_put(&budget->object);
+    mm_check_counts(root, before);
+}
+
 static enum status read_port(struct object *ports, uint16_t port, uint8_t width)
 {
     struct invocation call = call_of_process();
@@ -203,6 +254,7 @@ int main(void)
     RUN(device_memory_never_touches_ram);
     RUN(device_memory_ranges_nest_and_become_uncached_objects);
     RUN(dma_pool_charges_the_caller);
+    RUN(a_keeper_keeps_memory_until_it_is_forgotten);
     RUN(io_ports_reach_only_their_range_with_their_whole_width);
     RUN(io_ports_write_refuses_values_wider_than_the_port);
     return test_report();

@@ -166,13 +166,15 @@ static bool grant_add_asked(struct program *program, struct wire_text name)
     return false;
 }
 
+// All but the budget, which is of what is left when the services run that these need:
+// *out_budget is its place.
 static bool grants_collect(struct program *program, const struct capos_spawner *spawner,
-                           memory_budget_cap budget, const struct wire_list *asked)
+                           const struct wire_list *asked, struct capos_spawn_grant **out_budget)
 {
     const struct wire_list *given = system_program_grants();
     program->grant_count = capos_spawn_own_grants(spawner, program->grants);
-    program->grants[program->grant_count++] =
-        (struct capos_spawn_grant){"budget", capos_transfer_copy(budget.id)};
+    *out_budget = &program->grants[program->grant_count++];
+    (*out_budget)->name = "budget";
     for (uint32_t i = 0; i < given->count; i++) {
         struct grant grant;
         if (grant_at(given, i, &grant) != STATUS_OK || !grant_add(program, &grant))
@@ -242,7 +244,10 @@ static bool program_start(struct program *program, struct capos_spawner *spawner
 {
     memory_budget_cap budget;
     struct capos_spawn_trace trace;
+    struct capos_spawn_grant *budget_grant;
     enum status status = STATUS_OK;
+    if (!grants_collect(program, spawner, &asked->grants, &budget_grant))
+        return false;
     if (asked->trace)
         status = trace_begin(spawner, asked->trace_capture_bytes, &trace);
     if (status == STATUS_OK)
@@ -251,8 +256,7 @@ static bool program_start(struct program *program, struct capos_spawner *spawner
         report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the machine has too little memory");
         return false;
     }
-    if (!grants_collect(program, spawner, budget, &asked->grants))
-        return false;
+    budget_grant->capability = capos_transfer_copy(budget.id);
     struct capos_spawn_request request = {
         .name = program->name,
         .budget = budget,

@@ -10,6 +10,7 @@
 #include <capos/print.h>
 
 #include <gen/capos/boot_package.h>
+#include <gen/capos/device_memory.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/memory_budget.h>
 #include <gen/capos/process.h>
@@ -74,6 +75,20 @@ static uint32_t service_arguments(const struct service_state *service,
     return count;
 }
 
+// A DmaPool of the service's own, which keeps its memory when it ends.
+static enum status dma_resolve(struct service_state *service,
+                               struct capos_transfer *out_capability)
+{
+    dma_pool_cap all;
+    enum status status = STATUS_OK;
+    if (service->dma.id == 0)
+        status = dma_pool_cap_find("dma", &all);
+    if (status == STATUS_OK && service->dma.id == 0)
+        status = dma_pool_keeper(all, &service->dma);
+    *out_capability = capos_transfer_copy(service->dma.id);
+    return status;
+}
+
 // One grant of the manifest.  What is moved to a service that may be restarted is kept
 // instead, and copied to each of its processes.
 static enum status grant_resolve(struct service_state *service, uint32_t index,
@@ -81,6 +96,9 @@ static enum status grant_resolve(struct service_state *service, uint32_t index,
                                  struct capos_transfer *out_capability)
 {
     capos_cap_id *kept = &service->granted[index];
+    if (grant->source.which == GRANT_SOURCE_KERNEL &&
+        wire_text_equals(grant->source.kernel, "dma"))
+        return dma_resolve(service, out_capability);
     if (*kept == 0) {
         enum status status = system_resolve(grant, out_capability);
         if (status != STATUS_OK || !may_restart(service) ||

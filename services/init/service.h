@@ -8,7 +8,9 @@
 //  2. The memory of a service that may be restarted stays its own while it is down.
 //  3. init holds the endpoint as long as the service may be started again.  Calls that wait
 //     in it outlive the process; once the service is given up they end with `disconnected`.
-//  4. At boot a service that can't be started is a panic: a system without its services is
+//  4. Memory that its devices reach is kept until a successor says that it has reset them, or
+//     for good: a device doesn't know that its driver has ended.
+//  5. At boot a service that can't be started is a panic: a system without its services is
 //     none.  At a restart it is one more end of the row.
 #pragma once
 
@@ -20,11 +22,13 @@
 struct service_state {
     struct service declared;
     endpoint_cap endpoint; // id 0 once it is sealed or given up
+    bool started;          // or about to be
 
     // Private to service.c.
     struct capos_spawner *spawner;
     struct capos_process process;
     memory_budget_cap budget; // kept for restarts; id 0: none
+    dma_pool_cap dma;         // what it gets as the kernel's "dma"; id 0: none
     struct capos_call wait;   // for the end of the process
     struct capos_call pause;  // before a restart
     struct restart_row row;

@@ -16,6 +16,7 @@ constexpr uint32_t ENDPOINT_QUEUE_MAX = 64;
 
 static struct system_manifest manifest;
 static struct service_state services[SYSTEM_MANIFEST_SERVICES_COUNT_MAX];
+static struct capos_spawner *all_spawner;
 
 // ---- The manifest ------------------------------------------------------------------
 
@@ -108,6 +109,25 @@ static void manifest_check(void)
     check_grants(&manifest.grantable, "grantable");
 }
 
+// ---- Starting ----------------------------------------------------------------------
+
+// Starts a service, and before it those that it is granted something of.  It goes as deep as
+// there are services, since none is begun twice.
+static void service_need(struct service_state *service)
+{
+    if (service->started)
+        return;
+    service->started = true;
+    const struct wire_list *grants = &service->declared.grants;
+    for (uint32_t i = 0; i < grants->count; i++) {
+        struct grant grant;
+        if (grant_at(grants, i, &grant) == STATUS_OK &&
+            grant.source.which == GRANT_SOURCE_SERVICE)
+            service_need(service_find(grant.source.service.service));
+    }
+    service_start(service, all_spawner);
+}
+
 // ---- Grants ------------------------------------------------------------------------
 
 enum status system_resolve(const struct grant *grant, struct capos_transfer *out_capability)
@@ -117,8 +137,9 @@ enum status system_resolve(const struct grant *grant, struct capos_transfer *out
         *out_capability = capos_transfer_copy(system_kernel_find(grant->source.kernel));
         return STATUS_OK;
     }
-    const struct service_state *service = service_find(grant->source.service.service);
+    struct service_state *service = service_find(grant->source.service.service);
     capos_cap_id object;
+    service_need(service);
     enum status status = export_find(service, grant->source.service.export, &export);
     if (status == STATUS_OK)
         status = endpoint_mint(service->endpoint, export.interface_id, export.word, &object);
@@ -134,8 +155,10 @@ enum status system_mint_own(uint64_t interface_id, capos_cap_id *out_cap)
         struct export export;
         for (uint32_t at = 0; at < exports->count; at++)
             if (export_at(exports, at, &export) == STATUS_OK &&
-                export.interface_id == interface_id)
+                export.interface_id == interface_id) {
+                service_need(&services[i]);
                 return endpoint_mint(services[i].endpoint, interface_id, export.word, out_cap);
+            }
     }
     return STATUS_NOT_FOUND;
 }
@@ -150,7 +173,7 @@ const struct wire_list *system_grantable(void)
     return &manifest.grantable;
 }
 
-// ---- Starting ----------------------------------------------------------------------
+// ---- The whole ---------------------------------------------------------------------
 
 void system_start(struct capos_spawner *spawner)
 {
@@ -167,8 +190,10 @@ void system_start(struct capos_spawner *spawner)
             capos_panic("init: service %s: its endpoint: %s", services[i].declared.name.text,
                         status_name(status));
     }
+    all_spawner = spawner;
     for (uint32_t i = 0; i < manifest.services.count; i++)
-        service_start(&services[i], spawner);
+        if (!services[i].declared.on_demand)
+            service_need(&services[i]);
 }
 
 void system_seal(void)

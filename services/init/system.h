@@ -25,7 +25,8 @@ void system_start(struct capos_spawner *spawner);
 [[nodiscard]] capos_cap_id system_kernel_find(struct wire_text name);
 
 // The capability that a checked grant leads to, as a transfer: a copy of a kernel
-// capability, or a fresh export, which the receiver owns.
+// capability, or a fresh export, which the receiver owns.  A service that waited for somebody
+// to need it is started now.
 [[nodiscard]] enum status system_resolve(const struct grant *grant,
                                          struct capos_transfer *out_capability);
 

@@ -457,6 +457,31 @@ static enum status allocate_dma_memory(void)
     return run(1, &call, &cqe);
 }
 
+static enum status keep_dma_memory(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call = call_of(actor_give(actor, harness_root("dma")), INTERFACE_DMA_POOL,
+                                     DMA_POOL_METHOD_KEEPER);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    capos_cap_id keeper = actor_result_cap(actor, 1, &cqe, 0);
+    call = call_of(keeper, INTERFACE_DMA_POOL, DMA_POOL_METHOD_ALLOCATE);
+    WITH(&call, dma_pool_allocate_params, .size_bytes = 4 * PAGE_BYTES);
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    struct capos_transfer transfer = {.cap = actor_result_cap(actor, 1, &cqe, 0)};
+    call = call_of(keeper, INTERFACE_DMA_POOL, DMA_POOL_METHOD_FORGET);
+    WITH(&call, dma_pool_forget_params, .object = 0);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    return call_method(keeper, INTERFACE_DMA_POOL, DMA_POOL_METHOD_FORGET_ALL);
+}
+
 static enum status build_and_start_a_process(void)
 {
     struct capos_cqe cqe;
@@ -849,6 +874,7 @@ EXHAUST(map_a_file_and_view_it)
 EXHAUST(bind_an_interrupt_and_wait)
 EXHAUST(take_devices)
 EXHAUST(allocate_dma_memory)
+EXHAUST(keep_dma_memory)
 EXHAUST(build_and_start_a_process)
 EXHAUST(build_a_child_that_is_recorded)
 EXHAUST(ask_what_is_known)
@@ -910,6 +936,7 @@ int main(void)
     RUN(bind_an_interrupt_and_wait_without_memory);
     RUN(take_devices_without_memory);
     RUN(allocate_dma_memory_without_memory);
+    RUN(keep_dma_memory_without_memory);
     RUN(build_and_start_a_process_without_memory);
     RUN(build_a_child_that_is_recorded_without_memory);
     RUN(ask_what_is_known_without_memory);

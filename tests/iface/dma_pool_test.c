@@ -3,6 +3,7 @@
 #include <capos/test.h>
 
 #include <gen/capos/device_memory.h>
+#include <gen/capos/memory_budget.h>
 #include <gen/capos/memory_object.h>
 #include <gen/capos/virtual_memory.h>
 
@@ -99,6 +100,34 @@ static void memory_is_given_back(void)
     }
 }
 
+static uint64_t used_bytes(void)
+{
+    uint64_t used = 0;
+    CHECK_OK(memory_budget_info(test_budget(), nullptr, &used, nullptr, nullptr));
+    return used;
+}
+
+static void a_keeper_outlives_the_driver(void)
+{
+    dma_pool_cap keeper = {};
+    memory_object_cap object = {}, other = {};
+    uint64_t bus_address;
+    CHECK_OK(dma_pool_keeper(pool(), &keeper));
+    uint64_t before = used_bytes();
+    CHECK_OK(dma_pool_allocate(keeper, 64 * PAGE, &object, &bus_address));
+    memory_object_cap_release(&object);
+    CHECK(used_bytes() >= before + 64 * PAGE);
+    CHECK_OK(dma_pool_forget_all(keeper));
+    CHECK(used_bytes() < before + 64 * PAGE);
+    CHECK_OK(dma_pool_allocate(keeper, PAGE, &object, &bus_address));
+    CHECK_OK(dma_pool_allocate(pool(), PAGE, &other, &bus_address));
+    CHECK_STATUS(dma_pool_forget(keeper, other), STATUS_INVALID_ARGUMENT);
+    CHECK_OK(dma_pool_forget(keeper, object));
+    memory_object_cap_release(&object);
+    memory_object_cap_release(&other);
+    dma_pool_cap_release(&keeper);
+}
+
 static void tests(void)
 {
     RUN(dma_is_out_of_reach_without_the_grant);
@@ -107,6 +136,7 @@ static void tests(void)
     RUN(two_allocations_do_not_overlap);
     RUN(the_largest_allocation_is_two_mebibytes);
     RUN(memory_is_given_back);
+    RUN(a_keeper_outlives_the_driver);
 }
 
 int main(int argc, char **argv)

@@ -282,10 +282,13 @@ class Check:
     # ---- Budgets
 
     def budgets(self):
+        """Of what every machine starts; who asks for more gives the machine the memory."""
         total, most = 0, self.facts.machine_bytes // SERVICES_SHARE
         for service in self.services:
             size = int(service['budgetBytes'].value or 0)
             self.budget(service, size)
+            if service['onDemand'].value:
+                continue
             if total <= most < total + size:
                 self.report(service['budgetBytes'], 'the budgets of the services up to %s are %d '
                             'bytes, the most is %d: half of the smallest machine'
