@@ -46,7 +46,26 @@ const launcher :M.Service = (
   budgetBytes = .launcherBudgetBytes,
 );
 
-const services :List(M.Service) = [.hostlink, .launcher];
+# The machine's first virtio block device.
+const block :M.Service = (
+  name = "block",
+  binary = "block",
+  grants = [
+    (name = "console", source = (kernel = "console")),  # for its last words
+    (name = "devices", source = (kernel = "devices")),
+    (name = "dma", source = (kernel = "dma")),
+    (name = "interrupts", source = (kernel = "interrupts")),
+    (name = "timer", source = (kernel = "timer")),
+  ],
+  exports = [
+    (name = "device", interfaceId = 0xef4c40c948c0f38c, word = 1),  # BlockDevice
+  ],
+  budgetBytes = 8388608,
+  restart = onFailure,
+  onDemand = true,
+);
+
+const services :List(M.Service) = [.hostlink, .launcher, .block];
 
 const programGrants :List(M.Grant) = [
   (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
@@ -63,6 +82,7 @@ const grantable :List(M.Grant) = [
   (name = "forker", source = (kernel = "forker")),
   (name = "inspector", source = (kernel = "inspector")),
   (name = "launcher", source = (service = (service = "launcher", export = "launcher"))),
+  (name = "block", source = (service = (service = "block", export = "device"))),
 ];
 
 const manifest :M.SystemManifest = (

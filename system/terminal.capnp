@@ -32,6 +32,7 @@ const manifest :M.SystemManifest = (
       ],
       exports = Default.launcherExports,
       budgetBytes = Default.launcherBudgetBytes ),
+    Default.block,
   ],
   programGrants = [
     (name = "stdio", source = (service = (service = "terminal", export = "stdio"))),

@@ -6,7 +6,7 @@ using M = import "/schema/manifest.capnp";
 using Default = import "/system/default.capnp";
 
 const manifest :M.SystemManifest = (
-  services = [Default.hostlink],
+  services = [Default.hostlink, Default.block],
   programGrants = [
     (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
     (name = "timer", source = (kernel = "timer")),
@@ -23,5 +23,7 @@ const manifest :M.SystemManifest = (
     (name = "dma", source = (kernel = "dma")),
     (name = "forker", source = (kernel = "forker")),
   ],
-  grantable = [],
+  grantable = [
+    (name = "block", source = (service = (service = "block", export = "device"))),
+  ],
 );
