@@ -62,6 +62,15 @@ def hello():
     finish(int(os.environ.get('FAKE_STATUS', '0')))
 
 
+def counts():
+    """As QEMU: instructions are counted where they are emulated, nowhere else."""
+    accelerator = sys.argv[sys.argv.index('-accel') + 1]
+    if '-icount' in sys.argv and accelerator.startswith('kvm'):
+        write_all(2, b'qemu: -icount is not allowed with hardware virtualization\n')
+        return
+    hello()
+
+
 def segfault():
     send(HELLO)
     finish(0, FAULTED, 1, 0x10, 0x7000, 0x6000)

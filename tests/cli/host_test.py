@@ -55,6 +55,11 @@ def a_fault_is_named():
     expect(run_fake('segfault'), 139, b'', 'access to unmapped address 0x10 in ')
 
 
+def instructions_are_counted_also_where_the_host_has_kvm():
+    expect(run_fake('counts'), 0, b'out\n')
+    expect(run_fake('counts', '--qemu=-icount', '--qemu=shift=0,sleep=off'), 0, b'out\n')
+
+
 def ten_megabytes_pass_unharmed():
     data = random.Random(1).randbytes(10_000_001)
     expect(run_fake('cat', stdin=data), 0, data)
@@ -226,7 +231,8 @@ def packages_are_made_of_files():
 
 
 main([output_error_and_status_come_back_apart, an_exit_code_is_cut_to_a_byte,
-      a_fault_is_named, ten_megabytes_pass_unharmed, an_empty_input_ends_at_once,
+      a_fault_is_named, instructions_are_counted_also_where_the_host_has_kvm,
+      ten_megabytes_pass_unharmed, an_empty_input_ends_at_once,
       a_closed_input_is_an_empty_one, a_slow_reader_loses_nothing,
       a_reader_that_leaves_is_told_to_the_program, the_time_out_has_its_status,
       a_machine_that_ends_is_our_failure, a_panic_is_our_failure_and_shows_the_log,

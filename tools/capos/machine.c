@@ -58,6 +58,19 @@ const char *machine_kvm_problem(void)
     return nullptr;
 }
 
+bool machine_needs_emulation(const struct machine_config *config)
+{
+    static const char *const options[] = {"icount", "plugin", "accel"};
+    for (uint32_t i = 0; i < config->extra_argument_count; i++) {
+        const char *argument = config->extra_arguments[i];
+        size_t dashes = strspn(argument, "-");
+        for (size_t j = 0; dashes != 0 && j < sizeof options / sizeof *options; j++)
+            if (strcmp(argument + dashes, options[j]) == 0)
+                return true;
+    }
+    return false;
+}
+
 // ---- The command line --------------------------------------------------------------
 
 struct command_line {
@@ -96,7 +109,7 @@ static void build_command_line(struct command_line *line, const struct machine_c
     for (size_t i = 0; i < sizeof fixed_arguments / sizeof *fixed_arguments; i++)
         add(line, fixed_arguments[i]);
     add(line, "-accel");
-    bool kvm = machine_kvm_problem() == nullptr;
+    bool kvm = !machine_needs_emulation(config) && machine_kvm_problem() == nullptr;
     // One CPU is quickest without the locks of several threads.  For several CPUs QEMU has a
     // thread each, if the host's memory model and what else is asked of it (-icount) allow it.
     add(line, kvm ? "kvm" : config->cpu_count == 1 ? "tcg,thread=single" : "tcg");

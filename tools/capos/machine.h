@@ -28,6 +28,10 @@ struct machine {
 // Why /dev/kvm can't be used for machines, or nullptr if it can.
 [[nodiscard]] const char *machine_kvm_problem(void);
 
+// Whether the extra arguments ask for what KVM can't do: -icount and -plugin count the
+// instructions of an emulated CPU; -accel chooses for itself.
+[[nodiscard]] bool machine_needs_emulation(const struct machine_config *config);
+
 // Starts QEMU.  nullptr, or why it could not be started.  The process dies with ours,
 // even if we are killed.
 [[nodiscard]] const char *machine_start(const struct machine_config *config,
