@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The verbs that people type.
 
-.PHONY: help clean fmt abi run test check test-all model fuzz soak gdb bench run-smoke run-spawn run-terminal ready
+.PHONY: help clean fmt abi run test check test-all model fuzz soak gdb bench bench-accept run-smoke run-spawn run-terminal ready
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { sub(" ", ", ", $$1); \
 		printf "  make %-12s %s\n", $$1, $$2 }' $(wildcard Makefile mk/*.mk) | sort -u
@@ -62,8 +62,12 @@ soak: host kernel fuzz-build build/system/test.package ## Runs the hostile tests
 model: ## Verifies the models of the kernel's protocols, and that they notice faults
 	$(Q)$(PYTHON) -B tools/model/run.py
 
-bench: ready build/system/test.package ## Measures the figures, in guest instructions
+bench: ready ## Measures the figures, in guest instructions
 	$(Q)$(PYTHON) -B tools/bench/bench.py
+
+WHY ?=
+bench-accept: ready ## Records the figures that may not grow by over 5 %: make bench-accept WHY='what it is for'
+	$(Q)$(PYTHON) -B tools/bench/bench.py --accept --why '$(WHY)'
 
 # ---- Upkeep ------------------------------------------------------------------------
 

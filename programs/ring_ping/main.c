@@ -2,10 +2,14 @@
 // Both ends of the leanest IPC that the ABI allows, without the generated layers: what a
 // runtime with a ring client of its own can reach, and what the kernel itself costs.
 //
-//     ring_ping server                     answers on the Endpoint "endpoint" with what came
-//     ring_ping client BATCHES COUNT       calls "server" with 32 bytes, COUNT times between two
-//                                          marks
-//     ring_ping client BATCHES COUNT pass  moves the MemoryBudget "gift" there and back each time
+//     ring_ping server
+//         answers on the Endpoint "endpoint" with what came
+//     ring_ping client BATCHES COUNT BYTES
+//         calls "server" with a message of BYTES, COUNT times between two marks
+//     ring_ping client BATCHES COUNT BYTES pass
+//         moves the MemoryBudget "gift" there and back each time
+//
+// BYTES is a multiple of 8, up to 4096.  The answer lies where the question did.
 //
 // The program uses the ring alone from the first submission to the end (<capos/ring.h>).
 #include <abi/syscall.h>
@@ -17,93 +21,93 @@
 #include <gen/interfaces.h>
 #include <stdlib.h>
 
-constexpr uint32_t MESSAGE_BYTES = 32;
-constexpr uint64_t MESSAGE_AT = CAPOS_RING_MESSAGE_OFFSET;
-constexpr uint64_t BUFFER_AT = MESSAGE_AT + 256;
+constexpr uint32_t MESSAGE_BYTES_MAX = 4096;
+constexpr uint64_t BUFFER_AT = CAPOS_RING_MESSAGE_OFFSET;
+constexpr uint32_t BUFFER_BYTES =
+    sizeof(struct capos_recv_header) + MESSAGE_BYTES_MAX + sizeof(struct capos_cap_record);
+static_assert(BUFFER_BYTES <= CAPOS_RING_MESSAGE_BYTES);
 constexpr uint8_t IN_RING = CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_RESULT_IN_RING;
 
-static struct capos_ring_header *ring;
-
-static void *at(uint64_t offset)
+static void *at(struct capos_ring_header *ring, uint64_t offset)
 {
     return (uint8_t *)ring + offset;
 }
 
-// How many capabilities came with the last completion.
-static uint32_t transfer_count;
-
-// Submits what was written into the next entry and returns its completion's result.
-static int32_t enter(void)
+// Submits what was written into the next entry and returns its completion, which stays there
+// until the next one comes.
+static inline const struct capos_cqe *enter(struct capos_ring_header *ring)
 {
     __atomic_store_n(&ring->sq_tail, ring->sq_tail + 1, __ATOMIC_RELEASE);
     if (capos_cap_enter(1, CAPOS_FOREVER) < 1)
         capos_trap();
-    const struct capos_cqe *completions = at(CAPOS_RING_CQ_OFFSET);
-    int32_t result = completions[ring->cq_head % CAPOS_CQ_ENTRIES].result;
-    transfer_count = completions[ring->cq_head % CAPOS_CQ_ENTRIES].transfer_count;
+    const struct capos_cqe *completions = at(ring, CAPOS_RING_CQ_OFFSET);
+    const struct capos_cqe *completion = &completions[ring->cq_head % CAPOS_CQ_ENTRIES];
     __atomic_store_n(&ring->cq_head, ring->cq_head + 1, __ATOMIC_RELEASE);
-    return result;
+    return completion;
 }
 
-static struct capos_sqe *next(void)
+static struct capos_sqe *next(struct capos_ring_header *ring)
 {
-    struct capos_sqe *submissions = at(CAPOS_RING_SQ_OFFSET);
+    struct capos_sqe *submissions = at(ring, CAPOS_RING_SQ_OFFSET);
     return &submissions[ring->sq_tail % CAPOS_SQ_ENTRIES];
 }
 
 // Calls with a message and, if there is one, a capability, which comes back.
-static inline void ping(capos_cap_id server, capos_cap_id *gift)
+static inline void ping(struct capos_ring_header *ring, capos_cap_id server, uint32_t bytes,
+                        capos_cap_id *gift)
 {
     if (gift != nullptr)
-        *(struct capos_transfer *)at(MESSAGE_AT + MESSAGE_BYTES) =
+        *(struct capos_transfer *)at(ring, BUFFER_AT + bytes) =
             (struct capos_transfer){.cap = *gift, .how = CAPOS_TRANSFER_MOVE};
 
-    *next() = (struct capos_sqe){
+    *next(ring) = (struct capos_sqe){
         .opcode = CAPOS_OP_CALL,
         .flags = IN_RING,
         .method = ECHO_METHOD_PING,
         .transfer_count = gift != nullptr,
         .cap = server,
         .interface_id = INTERFACE_ECHO,
-        .params = MESSAGE_AT,
-        .params_bytes = MESSAGE_BYTES,
+        .params = BUFFER_AT,
+        .params_bytes = bytes,
         .result = BUFFER_AT,
-        .result_bytes_max = MESSAGE_BYTES + sizeof(struct capos_cap_record),
+        .result_bytes_max = bytes + (uint32_t)sizeof(struct capos_cap_record),
     };
-    if (enter() != 0)
+    if (enter(ring)->result != 0)
         capos_trap();
     if (gift != nullptr)
-        *gift = ((const struct capos_cap_record *)at(BUFFER_AT + MESSAGE_BYTES))->cap;
+        *gift = ((const struct capos_cap_record *)at(ring, BUFFER_AT + bytes))->cap;
 }
 
-[[noreturn]] static void serve(capos_cap_id endpoint)
+[[noreturn]] static void serve(struct capos_ring_header *ring, capos_cap_id endpoint)
 {
-    *next() = (struct capos_sqe){
+    *next(ring) = (struct capos_sqe){
         .opcode = CAPOS_OP_RECV,
         .flags = CAPOS_SQE_RESULT_IN_RING,
         .cap = endpoint,
         .result = BUFFER_AT,
-        .result_bytes_max = 256,
+        .result_bytes_max = BUFFER_BYTES,
     };
-    while (enter() == 0) {
-        const struct capos_recv_header *call = at(BUFFER_AT);
+    const struct capos_cqe *received;
+    while ((received = enter(ring))->result == 0) {
+        const struct capos_recv_header *call = at(ring, BUFFER_AT);
         if (call->call_id == 0) // the client is gone
             capos_exit_now(0);
         // The record of a capability becomes the descriptor that sends it back.
-        if (transfer_count > 0) {
-            struct capos_transfer *gift = at(BUFFER_AT + sizeof *call + MESSAGE_BYTES);
+        if (received->transfer_count > 0) {
+            struct capos_transfer *gift =
+                at(ring, BUFFER_AT + sizeof *call + received->result_bytes);
             *gift = (struct capos_transfer){.cap = gift->cap, .how = CAPOS_TRANSFER_MOVE};
         }
-        *next() = (struct capos_sqe){
+        *next(ring) = (struct capos_sqe){
             .opcode = CAPOS_OP_RETURN_RECV,
             .flags = IN_RING,
-            .transfer_count = (uint16_t)transfer_count,
+            .transfer_count = (uint16_t)received->transfer_count,
             .cap = endpoint,
             .call_id = call->call_id,
             .params = BUFFER_AT + sizeof *call, // the answer is what came
-            .params_bytes = MESSAGE_BYTES,
+            .params_bytes = received->result_bytes,
             .result = BUFFER_AT,
-            .result_bytes_max = 256,
+            .result_bytes_max = BUFFER_BYTES,
         };
     }
     capos_trap();
@@ -112,24 +116,27 @@ static inline void ping(capos_cap_id server, capos_cap_id *gift)
 int main(int argc, char **argv)
 {
     capos_cap_id cap;
-    ring = capos_ring();
+    struct capos_ring_header *ring = capos_ring();
     if (argc == 2 && capos_find("endpoint", INTERFACE_ENDPOINT, &cap) == STATUS_OK)
-        serve(cap);
-    if (argc < 4 || capos_find("server", INTERFACE_ECHO, &cap) != STATUS_OK)
-        capos_panic("ring_ping: server | client BATCHES COUNT [pass]");
+        serve(ring, cap);
+    if (argc < 5 || capos_find("server", INTERFACE_ECHO, &cap) != STATUS_OK)
+        capos_panic("ring_ping: server | client BATCHES COUNT BYTES [pass]");
     capos_cap_id gift;
-    bool passes = argc == 5;
+    bool passes = argc == 6;
     if (passes && capos_find("gift", INTERFACE_MEMORY_BUDGET, &gift) != STATUS_OK)
         capos_panic("ring_ping: needs a MemoryBudget to pass, granted as \"gift\"");
     int batches = atoi(argv[2]), count = atoi(argv[3]);
+    uint32_t bytes = (uint32_t)atoi(argv[4]);
+    if (bytes > MESSAGE_BYTES_MAX || bytes % 8 != 0)
+        capos_panic("ring_ping: BYTES: a multiple of 8, up to %u", MESSAGE_BYTES_MAX);
     for (int batch = 0; batch < batches; batch++) {
         capos_mark_begin();
         if (passes)
             for (int i = 0; i < count; i++)
-                ping(cap, &gift);
+                ping(ring, cap, bytes, &gift);
         else
             for (int i = 0; i < count; i++)
-                ping(cap, nullptr);
+                ping(ring, cap, bytes, nullptr);
         capos_mark_end();
     }
     capos_exit_now(0);

@@ -2,29 +2,26 @@
 # SPDX-License-Identifier: MIT
 """Measures what the operations of capOS cost, in guest instructions.
 
-Boots the program `bench` in QEMU under -icount shift=0 with the counting plug-in
-(insn_count.c), pairs the regions that it marked with the names that it printed, and
-writes a table and build/bench/latest.json.  Counts are exact and repeat; a string
-instruction with a rep prefix counts once.  Wall times are measured without icount.
+    bench.py                        measures all, prints a table, writes build/bench/latest.json
+    bench.py --check                compares the instructions with what is owed and with the
+                                    recorded baseline; fails if a figure is exceeded
+    bench.py --accept [--why TEXT]  records the figures in baseline.json
 
---check compares with a limit per row and fails when one is exceeded.
+Instructions are counted by a plug-in of QEMU (insn_count.c), exactly and the same in each
+run; a string instruction with a rep prefix counts once.  Wall times are measured in a run
+that isn't counted.  docs/performance.md explains each row.
 """
 
 import argparse
 import json
-import os
-import pathlib
 import re
-import statistics
-import subprocess
 import sys
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-OUT = ROOT / 'build' / 'bench'
-CAPOS = ROOT / 'build' / 'host' / 'capos'
+import baseline
+import figures
+import guest
 
-# The figures that are owed, in instructions per operation.
+# The figures that are owed.
 LIMITS = {
     'kernel_entry': 200,
     'nop_1': 350,
@@ -35,104 +32,87 @@ LIMITS = {
     'page_fault': 700,
     'thread_create_join': 8000,
     'spawn_exit_wait': 60000,
-    'first_line_wall_s': 0.3,
+    'boot_prompt_wall_s': 0.3,
 }
+MEMORY_MIB = 512        # of the machine whose free memory is looked at
 
 
-def qemu_api(qemu):
-    """The version of the plug-in interface that this QEMU speaks."""
-    text = subprocess.run([qemu, '--version'], capture_output=True, text=True, check=True).stdout
-    major, minor = map(int, re.search(r'version (\d+)\.(\d+)', text).groups())
-    return 1 if (major, minor) < (8, 2) else 2 if (major, minor) < (9, 1) else 4
+def instructions(measured):
+    """{name: instructions}, those until user code runs among them."""
+    return {name: row['instructions'] for name, row in measured.rows.items()} | \
+        {'boot_user_insns': measured.boot_instructions}
 
 
-def build_plugin(qemu, compiler):
-    plugin = OUT / 'insn_count.so'
-    subprocess.run([compiler, '-std=gnu23', '-O2', '-fPIC', '-shared', '-w',
-                    f'-DINSN_COUNT_API={qemu_api(qemu)}',
-                    str(ROOT / 'tools/bench/insn_count.c'), '-o', str(plugin)], check=True)
-    return plugin
+def check(plugin):
+    """What is exceeded: lines for people."""
+    counts = instructions(guest.measure_capos(plugin))
+    for name, limit in LIMITS.items():
+        if round(counts.get(name, 0)) > limit:  # a batch's marks are a fraction
+            yield f'{name}: {counts[name]}, and {limit} are owed'
+    yield from baseline.compare(baseline.load(), counts)
 
 
-def run_capos(program, *options):
-    """Runs a program; its standard output and the time until its first line, in seconds."""
-    start = time.monotonic()
-    process = subprocess.Popen([str(CAPOS), 'run', *options, *program],
-                               stdout=subprocess.PIPE, text=True)
-    first = process.stdout.readline()
-    elapsed = time.monotonic() - start
-    rest = process.stdout.read()
-    if process.wait() != 0:
-        sys.exit(f'bench: `{" ".join(program)}` ended with status {process.returncode}')
-    return first + rest, elapsed
+def accept(plugin, why):
+    rows, unexplained = baseline.accept(baseline.load(), instructions(
+        guest.measure_capos(plugin)), why)
+    if unexplained:
+        sys.exit(f'bench: these cost more than before: {", ".join(unexplained)}.  Say why: '
+                 "make bench-accept WHY='...'")
+    baseline.save(rows)
 
 
-def measure_instructions(plugin):
-    counts = OUT / 'counts.txt'
-    options = ['--qemu=-icount', '--qemu=shift=0,sleep=off',
-               '--qemu=-plugin', f'--qemu={plugin},out={counts}']
-    for grant in ('timer', 'spawner', 'boot', 'entropy', 'threads'):
-        options += ['--grant', grant]
-    text, _ = run_capos(['bench'], *options)
-    # One line per region that the program measured: "NAME OPERATIONS".
-    names = [line.split()[1:] for line in text.splitlines() if line.startswith('region ')]
-    regions = [list(map(int, line.split())) for line in counts.read_text().splitlines()]
-    if len(names) != len(regions):
-        sys.exit(f'bench: {len(names)} regions were named and {len(regions)} counted')
-    batches = {}
-    for (name, operations), (_, total, _user, _kernel, rep_bytes) in zip(names, regions):
-        if name == 'nop_32_enter':  # one operation of the program is 32 NOPs
-            name, operations = 'nop_32_per_op', int(operations) * 32
-        batch = batches.setdefault(name, {'ins': [], 'rep_bytes': []})
-        batch['ins'].append(total / int(operations))
-        batch['rep_bytes'].append(rep_bytes / int(operations))
-    rows = []
-    for name, batch in batches.items():
-        # The first batch warms up.
-        rows.append({'name': name, 'unit': 'instructions',
-                     'capos': round(statistics.median(batch['ins'][1:]), 1),
-                     'rep_bytes': round(statistics.median(batch['rep_bytes'][1:]), 1)})
-    return rows
+def mem_after_boot_mib(measured):
+    """What isn't free when a program starts."""
+    free_bytes = int(re.search(r'^free_bytes (\d+)$', measured.output, re.M)[1])
+    return round(MEMORY_MIB - free_bytes / 2**20, 1)
 
 
-def measure_wall():
-    times = [run_capos(['welcome'])[1] for _ in range(5)]
-    return [{'name': 'first_line_wall_s', 'unit': 's', 'capos': round(min(times), 3)}]
+def measure(plugin):
+    counted = guest.measure_capos(plugin, memory_mib=MEMORY_MIB)
+    timed = guest.measure_capos(plugin, memory_mib=MEMORY_MIB, wall=True)
+    rows = [{'name': name, 'unit': 'instructions', 'capos': row['instructions'],
+             'rep_bytes': row['rep_bytes'], 'cr3_writes': row['cr3_writes'],
+             'wall_us': round(timed.rows[name]['wall_ns'] / 1000, 2)}
+            for name, row in counted.rows.items()]
+    system = guest.ROOT / 'build/system/default.package', guest.ROOT / 'build/kernel/kernel.elf'
+    return rows + [
+        {'name': 'boot_user_insns', 'unit': 'instructions', 'capos': counted.boot_instructions},
+        {'name': 'boot_prompt_wall_s', 'unit': 's', 'capos': figures.prompt_wall_s()},
+        {'name': 'mem_after_boot_mib', 'unit': 'MiB', 'capos': mem_after_boot_mib(counted)},
+        {'name': 'ram_min_mib', 'unit': 'MiB', 'capos': figures.ram_min_mib()},
+        {'name': 'image_mib', 'unit': 'MiB', 'capos': figures.image_mib(*system)},
+    ]
 
 
-def measure_memory():
-    """The smallest --mem, in MiB, with which a program runs."""
-    for mib in (16, 24, 32, 64):
-        done = subprocess.run([str(CAPOS), 'run', '--mem', str(mib), 'welcome'],
-                              capture_output=True, text=True)
-        if done.returncode == 0:
-            return [{'name': 'ram_min_mib', 'unit': 'MiB', 'capos': mib}]
-    sys.exit('bench: welcome runs with none of the memory sizes that were tried')
+def show(rows):
+    print(f'{"operation":24} {"capOS":>10} {"rep bytes":>10} {"CR3":>4} {"wall us":>9}  unit')
+    for row in rows:
+        print(f'{row["name"]:24} {row["capos"]:>10} {row.get("rep_bytes", ""):>10} '
+              f'{row.get("cr3_writes", ""):>4} {row.get("wall_us", ""):>9}  {row["unit"]}')
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--check', action='store_true', help='fail when a figure is exceeded')
-    parser.add_argument('--exact', action='store_true',
-                        help='leave out wall times, which depend on what else the machine does')
+    parser.add_argument('--accept', action='store_true', help='record the figures')
+    parser.add_argument('--why', default='', help='why figures grew')
     arguments = parser.parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
-    qemu = os.environ.get('CAPOS_QEMU', 'qemu-system-x86_64')
-    plugin = build_plugin(qemu, os.environ.get('CC', 'clang-19'))
-    rows = measure_instructions(plugin) + measure_memory()
-    if not arguments.exact:
-        rows += measure_wall()
-    print(f'{"operation":24} {"capOS":>10} {"owed":>8}  unit')
-    exceeded = 0
-    for row in rows:
-        limit = LIMITS.get(row['name'])
-        over = limit is not None and row['capos'] > limit
-        exceeded += over
-        print(f'{row["name"]:24} {row["capos"]:>10} {limit if limit is not None else "":>8}  '
-              f'{row["unit"]}{"  EXCEEDED" if over else ""}')
-    (OUT / 'latest.json').write_text(json.dumps({'rows': rows}, indent=1) + '\n')
-    return 1 if arguments.check and exceeded else 0
+    plugin = guest.build_plugin()
+    if arguments.check:
+        problems = list(check(plugin))
+        print('\n'.join(problems), end='\n' if problems else '')
+        return 1 if problems else 0
+    if arguments.accept:
+        accept(plugin, arguments.why)
+        return 0
+    rows = measure(plugin)
+    show(rows)
+    (guest.OUT / 'latest.json').write_text(json.dumps({'rows': rows}, indent=1) + '\n')
+    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except guest.GuestError as error:
+        sys.exit(f'bench: {error}')

@@ -5,10 +5,16 @@
 //     0f 1f 80 <u16 id> 9b ca    nopl 0xca9b<id>(%rax)    a region begins
 //     0f 1f 80 <u16 id> 9e ca    nopl 0xca9e<id>(%rax)    the region ends
 // For each region that ends, a line goes to the output:
-//     id instructions user kernel rep_bytes
+//     region id instructions user kernel rep_bytes cr3_writes wall_ns
+// and one when user code runs for the first time since the machine was started:
+//     user instructions wall_ns
 // A string instruction with a rep prefix counts once, as a performance counter counts it;
 // the bytes that it moves are counted beside it.  User and kernel are told apart by the
-// sign of the address.
+// sign of the address: a kernel that has never run at a negative one hasn't got to user code,
+// and what runs at a positive one before is firmware and the start of the kernel.
+//
+// Counting slows the guest down.  With the argument `wall` nothing but the marks is looked at;
+// then the wall times of regions mean something, and all other numbers are 0.
 //
 // One CPU, under -icount shift=0: then counts are exact and repeat.  The plug-in interface
 // is documented in QEMU's manual ("TCG Plugins"); Debian ships no header for it, so the few
@@ -19,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #ifndef INSN_COUNT_API
 #define INSN_COUNT_API 1
@@ -57,15 +64,30 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *in
 enum { REGION_COUNT = 65536 };
 
 struct counts {
-    uint64_t user, kernel, rep_bytes;
+    uint64_t user, kernel, rep_bytes, cr3_writes;
+    uint64_t wall_ns; // of regions only
 };
 
 static struct counts now;
 static struct counts begun[REGION_COUNT];
 static FILE *output;
+static bool wall_only;
+static bool user_code_ran;
+
+static uint64_t wall_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1'000'000'000 + (uint64_t)time.tv_nsec;
+}
 
 static void count_user(unsigned, void *)
 {
+    if (!user_code_ran && now.kernel > 0) {
+        user_code_ran = true;
+        fprintf(output, "user %" PRIu64 " %" PRIu64 "\n", now.user + now.kernel, wall_ns());
+        fflush(output);
+    }
     now.user++;
 }
 
@@ -74,40 +96,53 @@ static void count_kernel(unsigned, void *)
     now.kernel++;
 }
 
-// A rep instruction runs once per iteration, and once more to find its count at zero.
+// A rep instruction runs once per iteration, and once more to find its count at zero.  It is
+// translated again to go on from where it was interrupted, so its address names it.
 struct rep {
+    uint64_t address;
     uint64_t *counter;
     uint64_t width; // bytes an iteration moves
 };
 
-static struct rep *last_rep;
+static uint64_t last_rep_address;
 static uint64_t last_rep_total;
 
 static void count_rep(unsigned, void *data)
 {
-    struct rep *rep = data;
+    const struct rep *rep = data;
     uint64_t total = now.user + now.kernel;
-    if (last_rep == rep && last_rep_total == total) {
+    if (last_rep_address == rep->address && last_rep_total == total) {
         now.rep_bytes += rep->width;
         return;
     }
     (*rep->counter)++;
-    last_rep = rep;
+    last_rep_address = rep->address;
     last_rep_total = total + 1;
+}
+
+static void count_cr3(unsigned, void *)
+{
+    now.kernel++;
+    now.cr3_writes++;
 }
 
 static void region_begin(unsigned, void *data)
 {
+    now.wall_ns = wall_ns();
     begun[(uintptr_t)data] = now;
 }
 
 static void region_end(unsigned, void *data)
 {
+    now.wall_ns = wall_ns();
     uintptr_t id = (uintptr_t)data;
     uint64_t user = now.user - begun[id].user;
     uint64_t kernel = now.kernel - begun[id].kernel;
-    fprintf(output, "%" PRIuPTR " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", id,
-            user + kernel, user, kernel, now.rep_bytes - begun[id].rep_bytes);
+    fprintf(output,
+            "region %" PRIuPTR " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+            " %" PRIu64 "\n",
+            id, user + kernel, user, kernel, now.rep_bytes - begun[id].rep_bytes,
+            now.cr3_writes - begun[id].cr3_writes, now.wall_ns - begun[id].wall_ns);
     fflush(output);
 }
 
@@ -147,6 +182,20 @@ static uint64_t rep_width(const uint8_t *bytes, size_t size)
     return (opcode & 1) == 0 ? 1 : wide ? 8 : narrow ? 2 : 4;
 }
 
+// mov %reg, %cr3
+static bool is_cr3_write(const uint8_t *bytes, size_t size)
+{
+    size_t i = size > 0 && (bytes[0] & 0xf0) == 0x40;
+    return size == i + 3 && bytes[i] == 0x0f && bytes[i + 1] == 0x22 &&
+           (bytes[i + 2] >> 3 & 7) == 3;
+}
+
+static bool is_mark(const uint8_t *bytes, size_t size)
+{
+    return size == 7 && bytes[0] == 0x0f && bytes[1] == 0x1f && bytes[2] == 0x80 &&
+           bytes[6] == 0xca && (bytes[5] == 0x9b || bytes[5] == 0x9e);
+}
+
 static void translated(qemu_plugin_id_t, struct qemu_plugin_tb *tb)
 {
     size_t count = qemu_plugin_tb_n_insns(tb);
@@ -154,19 +203,25 @@ static void translated(qemu_plugin_id_t, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint8_t bytes[16] = {};
         size_t size = insn_bytes(insn, bytes);
-        bool kernel = (int64_t)qemu_plugin_insn_vaddr(insn) < 0;
+        uint64_t address = qemu_plugin_insn_vaddr(insn);
+        bool kernel = (int64_t)address < 0, mark = is_mark(bytes, size);
+        if (wall_only && !mark)
+            continue;
         insn_executed callback = kernel ? count_kernel : count_user;
         void *data = nullptr;
         uint64_t width = rep_width(bytes, size);
-        if (size == 7 && bytes[0] == 0x0f && bytes[1] == 0x1f && bytes[2] == 0x80 &&
-            bytes[6] == 0xca && (bytes[5] == 0x9b || bytes[5] == 0x9e)) {
+        if (mark) {
             callback = bytes[5] == 0x9b ? region_begin : region_end;
             data = (void *)(uintptr_t)(bytes[3] | bytes[4] << 8);
         } else if (width != 0) {
             struct rep *rep = malloc(sizeof *rep);
-            *rep = (struct rep){.counter = kernel ? &now.kernel : &now.user, .width = width};
+            *rep = (struct rep){.address = address,
+                                .counter = kernel ? &now.kernel : &now.user,
+                                .width = width};
             callback = count_rep;
             data = rep;
+        } else if (kernel && is_cr3_write(bytes, size)) {
+            callback = count_cr3;
         }
         qemu_plugin_register_vcpu_insn_exec_cb(insn, callback, QEMU_PLUGIN_CB_NO_REGS, data);
     }
@@ -182,6 +237,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *, int arg
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "out=", 4) == 0)
             output = fopen(argv[i] + 4, "w");
+        else if (strncmp(argv[i], "wall", 4) == 0)
+            wall_only = true;
     }
     if (output == nullptr)
         return -1;
