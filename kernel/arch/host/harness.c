@@ -168,9 +168,11 @@ static void kill(struct process *process)
 {
     if (process->state != PROCESS_ALIVE)
         return;
+    object_get(&process->object); // this may be all that is left of it
     process_end(process, &(struct process_handle_wait_results){.kind = END_KIND_KILLED});
     host_resume(sched_leave());
     ASSERT(process->state == PROCESS_ENDED);
+    object_put(&process->object);
 }
 
 // Processes that are being built end with the builder, which some actor holds.
