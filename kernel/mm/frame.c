@@ -4,37 +4,36 @@
 // Each range of RAM begins with its own array of struct frame; the frames behind it are
 // managed.  Free memory is kept as runs of 2^order frames, each aligned to its size, in
 // one list per order: a run is split on demand and joined with its buddy (the run that
-// differs in one address bit) when both are free.  Joining is put off for a few single
-// frames, which are given out again first: they are warm in the cache, and a page that
-// comes and goes costs a few instructions.
+// differs in one address bit) when both are free.
+//
+// Before that comes what each CPU keeps at hand (struct frame_cache): single frames and short
+// runs that were put last and frames that were cleared while it idled.  So a page that comes and
+// goes costs a few instructions, and is warm in that CPU's cache.  All of it is free memory like
+// any other: when no run is left, all CPUs' caches are emptied into the runs.
 //
 // Invariants:
-//  1. A frame is USED with reference_count > 0, or SLAB, or in the recent array, or in
-//     exactly one free run.
+//  1. A frame is USED with reference_count > 0, or SLAB, or in one cache with
+//     reference_count 0, or in exactly one free run.
 //  2. Two free runs that are buddies never both exist.
-//  3. free_count is the number of frames in free runs and in the recent array.
+//  3. free_count is the number of frames in free runs and in caches.
+//  4. What is in `zeroed` of a cache is zero: nobody has its address.
 //
 // What it doesn't do: charging (budget.c), clearing what is freed (frame_get_zeroed
 // clears before use).  Tested in frame_test.c.
 #include <kernel/mm/frame.h>
 
 #include <kernel/debug/panic.h>
+#include <kernel/sched/cpu.h>
 #include <kernel/upcall.h>
 
-constexpr unsigned RECENT_MAX = 32;
+constexpr unsigned REFILL_ORDER = 4;    // an empty cache gets that many frames at a time
+constexpr unsigned IDLE_FRAMES_MAX = 4; // cleared at a time: it puts off what comes then
+static_assert((1u << REFILL_ORDER) <= FRAME_RECENT_MAX);
 
-struct range {
-    uint32_t first; // number of the first managed frame
-    uint32_t count;
-    struct frame *frames; // `count` of them
-    const char *pointer;  // to the first managed frame; the rest follow it
-};
-
-static struct range ranges[BOOT_RANGE_MAX];
+struct frame_range frame_range_main;
+static struct frame_range ranges[BOOT_RANGE_MAX];
 static unsigned range_count;
 static uint32_t free_first[FRAME_ORDER_MAX + 1]; // the first run of each order
-static paddr_t recent[RECENT_MAX];
-static unsigned recent_count;
 static uint64_t free_count;
 static uint64_t total_count;
 
@@ -42,7 +41,7 @@ static uint64_t total_count;
 static struct boot_range ram[2 * BOOT_RANGE_MAX + 2];
 static unsigned ram_count;
 
-static const struct range *range_of(uint32_t number)
+static const struct frame_range *range_of(uint32_t number)
 {
     for (unsigned i = 0; i < range_count; i++)
         if (number - ranges[i].first < ranges[i].count) // wraps when below
@@ -50,18 +49,20 @@ static const struct range *range_of(uint32_t number)
     return nullptr;
 }
 
+struct frame *frame_lookup_other(paddr_t frame)
+{
+    if (frame / PAGE_BYTES > UINT32_MAX)
+        return nullptr;
+    const struct frame_range *range = range_of(frame_number(frame));
+    return range == nullptr ? nullptr : &range->frames[frame_number(frame) - range->first];
+}
+
 static struct frame *frame_of(uint32_t number)
 {
-    const struct range *range = range_of(number);
-    return range == nullptr ? nullptr : &range->frames[number - range->first];
+    return frame_lookup(frame_of_number(number));
 }
 
-struct frame *frame_lookup(paddr_t frame)
-{
-    return frame / PAGE_BYTES > UINT32_MAX ? nullptr : frame_of(frame_number(frame));
-}
-
-paddr_t frame_address(const void *pointer)
+paddr_t frame_address_other(const void *pointer)
 {
     for (unsigned i = 0; i < range_count; i++) {
         uint64_t offset = (uintptr_t)pointer - (uintptr_t)ranges[i].pointer; // wraps too
@@ -101,7 +102,7 @@ static void run_unlink(struct frame *frame)
 // Takes a run back, joined with its buddies as far as they are free.
 static void run_free(uint32_t number, unsigned order)
 {
-    const struct range *range = range_of(number);
+    const struct frame_range *range = range_of(number);
     for (; order < FRAME_ORDER_MAX; order++) {
         uint32_t buddy = number ^ (uint32_t)1 << order;
         if (buddy - range->first >= range->count)
@@ -133,43 +134,115 @@ static uint32_t run_take(unsigned order)
     return number;
 }
 
-// Joins the recent frames with their buddies.
-static void recent_drain(void)
+// ---- Caches -------------------------------------------------------------------------
+
+static struct frame_cache *cache_here(void)
 {
-    while (recent_count > 0)
-        run_free(frame_number(recent[--recent_count]), 0);
+    return &arch_cpu()->frames;
+}
+
+// Takes a run of up to `order`, the longest there is; 0 when none is left.
+static uint32_t run_take_up_to(unsigned *order)
+{
+    uint32_t number;
+    while ((number = run_take(*order)) == 0 && *order > 0)
+        --*order;
+    return number;
+}
+
+// Gives all that the caches hold back to the runs.
+[[gnu::noinline]] static void caches_drain(void)
+{
+    for (uint32_t i = 0; i < arch_cpu_count(); i++) {
+        struct frame_cache *cache = &arch_cpu_at(i)->frames;
+        while (cache->recent_count > 0)
+            run_free(frame_number(cache->recent[--cache->recent_count]), 0);
+        while (cache->zeroed_count > 0)
+            run_free(frame_number(cache->zeroed[--cache->zeroed_count]), 0);
+        while (cache->run_count > 0)
+            run_free(frame_number(cache->runs[--cache->run_count]), FRAME_RUN_ORDER);
+    }
+}
+
+// Puts a run's frames into `recent`, which is empty; false when none is left.
+[[gnu::noinline]] static bool recent_refill(struct frame_cache *cache)
+{
+    unsigned order = REFILL_ORDER;
+    uint32_t number = run_take_up_to(&order);
+    if (number == 0 && free_count > 0) {
+        caches_drain();
+        order = REFILL_ORDER;
+        number = run_take_up_to(&order);
+    }
+    if (number == 0)
+        return false;
+    for (uint32_t i = 1u << order; i-- > 0;) // the lowest goes out first
+        cache->recent[cache->recent_count++] = frame_of_number(number + i);
+    return true;
+}
+
+void frame_idle(void)
+{
+    struct frame_cache *cache = cache_here();
+    for (unsigned i = 0; i < IDLE_FRAMES_MAX && cache->zeroed_count < FRAME_ZEROED_MAX; i++) {
+        if (cache->recent_count == 0 && !recent_refill(cache))
+            return;
+        paddr_t frame = cache->recent[--cache->recent_count];
+        __builtin_memset(arch_frame_pointer(frame), 0, PAGE_BYTES);
+        cache->zeroed[cache->zeroed_count++] = frame;
+    }
 }
 
 // ---- The interface ------------------------------------------------------------------
 
+// Hands a free frame out.
+static paddr_t give(paddr_t frame)
+{
+    struct frame *state = frame_lookup(frame);
+    ASSERT(state->state == FRAME_USED && state->reference_count == 0);
+    state->reference_count = 1;
+    free_count--;
+    return frame;
+}
+
+static paddr_t get_one(void)
+{
+    struct frame_cache *cache = cache_here();
+    if (cache->recent_count == 0 && !recent_refill(cache))
+        return 0;
+    return give(cache->recent[--cache->recent_count]);
+}
+
 paddr_t frame_get(unsigned order)
 {
     ASSERT(order <= FRAME_ORDER_MAX);
-    paddr_t run;
-    if (order == 0 && recent_count > 0) {
-        run = recent[--recent_count];
-    } else {
-        uint32_t number = run_take(order);
-        if (number == 0 && recent_count > 0) {
-            recent_drain();
-            number = run_take(order);
-        }
-        run = frame_of_number(number);
+    if (order == 0)
+        return get_one();
+    struct frame_cache *cache = cache_here();
+    uint32_t number;
+    if (order == FRAME_RUN_ORDER && cache->run_count > 0) {
+        number = frame_number(cache->runs[--cache->run_count]);
+    } else if ((number = run_take(order)) == 0) {
+        caches_drain();
+        number = run_take(order);
     }
-    if (run == 0)
+    if (number == 0)
         return 0;
     uint32_t count = (uint32_t)1 << order;
-    struct frame *frames = frame_of(frame_number(run));
+    struct frame *frames = frame_of(number);
     for (uint32_t i = 0; i < count; i++) {
         ASSERT(frames[i].state == FRAME_USED && frames[i].reference_count == 0);
         frames[i].reference_count = 1;
     }
     free_count -= count;
-    return run;
+    return frame_of_number(number);
 }
 
 paddr_t frame_get_zeroed(unsigned order)
 {
+    struct frame_cache *cache = cache_here();
+    if (order == 0 && cache->zeroed_count > 0)
+        return give(cache->zeroed[--cache->zeroed_count]);
     paddr_t run = frame_get(order);
     if (run != 0)
         __builtin_memset(arch_frame_pointer(run), 0, PAGE_BYTES << order);
@@ -196,8 +269,9 @@ void frame_put(paddr_t frame)
     if (--state->reference_count > 0)
         return;
     free_count++;
-    if (recent_count < RECENT_MAX)
-        recent[recent_count++] = frame;
+    struct frame_cache *cache = cache_here();
+    if (cache->recent_count < FRAME_RECENT_MAX)
+        cache->recent[cache->recent_count++] = frame;
     else
         run_free(frame_number(frame), 0);
 }
@@ -210,6 +284,10 @@ void frame_ref_run(paddr_t first, unsigned order)
 
 void frame_put_run(paddr_t first, unsigned order)
 {
+    if (order == 0) {
+        frame_put(first);
+        return;
+    }
     uint32_t count = (uint32_t)1 << order;
     ASSERT(first % (PAGE_BYTES << order) == 0);
     struct frame *frames = frame_lookup(first);
@@ -226,7 +304,11 @@ void frame_put_run(paddr_t first, unsigned order)
     for (uint32_t i = 0; i < count; i++)
         frames[i].reference_count = 0;
     free_count += count;
-    run_free(frame_number(first), order);
+    struct frame_cache *cache = cache_here();
+    if (order == FRAME_RUN_ORDER && cache->run_count < FRAME_RUNS_MAX)
+        cache->runs[cache->run_count++] = first;
+    else
+        run_free(frame_number(first), order);
 }
 
 bool frame_is_shared(paddr_t frame)
@@ -290,13 +372,15 @@ static void range_add(const struct boot_range *added)
     uint64_t array_pages = (pages * sizeof(struct frame) + PAGE_BYTES - 1) / PAGE_BYTES;
     if (added->base == 0 || pages <= array_pages)
         return;
-    struct range *range = &ranges[range_count++];
+    struct frame_range *range = &ranges[range_count++];
     paddr_t base = added->base + array_pages * PAGE_BYTES;
-    *range = (struct range){.first = frame_number(base),
-                            .count = (uint32_t)(pages - array_pages),
-                            .frames = arch_frame_pointer(added->base),
-                            .pointer = arch_frame_pointer(base)};
+    *range = (struct frame_range){.first = frame_number(base),
+                                  .count = (uint32_t)(pages - array_pages),
+                                  .frames = arch_frame_pointer(added->base),
+                                  .pointer = arch_frame_pointer(base)};
     __builtin_memset(range->frames, 0, range->count * sizeof(struct frame));
+    if (range->count > frame_range_main.count)
+        frame_range_main = *range;
     free_count += range->count;
     total_count += range->count;
     free_all(range->first, range->first + range->count);
@@ -306,10 +390,12 @@ void frame_init(const struct boot_info *info)
 {
     range_count = 0;
     ram_count = 0;
-    recent_count = 0;
+    frame_range_main = (struct frame_range){};
     free_count = 0;
     total_count = 0;
     __builtin_memset(free_first, 0, sizeof free_first);
+    for (uint32_t i = 0; i < arch_cpu_count(); i++)
+        arch_cpu_at(i)->frames = (struct frame_cache){};
     for (unsigned i = 0; i < info->ram_count; i++)
         range_add(&info->ram[i]);
     ram_add(info->ram, info->ram_count);

@@ -15,6 +15,23 @@ constexpr unsigned FRAME_ORDER_MAX = 10; // runs of up to 4 MiB
 
 struct boot_info;
 
+// What each CPU keeps at hand (struct cpu): free frames that it used last, so that they are
+// warm in its cache, and some that it cleared when it had nothing else to do.  Private to
+// frame.c.
+constexpr unsigned FRAME_RECENT_MAX = 32;
+constexpr unsigned FRAME_ZEROED_MAX = 32;
+constexpr unsigned FRAME_RUN_ORDER = 2; // of the runs that are kept
+constexpr unsigned FRAME_RUNS_MAX = 4;
+
+struct frame_cache {
+    uint32_t recent_count;
+    uint32_t zeroed_count;
+    uint32_t run_count;
+    paddr_t recent[FRAME_RECENT_MAX];
+    paddr_t zeroed[FRAME_ZEROED_MAX];
+    paddr_t runs[FRAME_RUNS_MAX];
+};
+
 // Takes the RAM of boot_info.  The struct frame array is placed in it.  Called again (by
 // tests), it forgets everything and starts over.
 void frame_init(const struct boot_info *info);
@@ -27,6 +44,9 @@ void frame_init(const struct boot_info *info);
 // (each frame is put on its own); 0 when none is left.  frame_get_zeroed clears it.
 [[nodiscard]] paddr_t frame_get(unsigned order);
 [[nodiscard]] paddr_t frame_get_zeroed(unsigned order);
+
+// Clears a few free frames for later.  For a CPU that has nothing else to do.
+void frame_idle(void);
 
 // Reference counting of single frames.  Frames outside managed RAM (the boot package,
 // devices) are ignored by both.
@@ -44,9 +64,6 @@ void frame_put_run(paddr_t first, unsigned order);
 // Whether a physical range touches RAM, used or not.
 [[nodiscard]] bool frame_range_is_ram(paddr_t base, uint64_t size_bytes);
 
-// The physical address behind a pointer into managed RAM that arch_frame_pointer made.
-[[nodiscard]] paddr_t frame_address(const void *pointer);
-
 // ---- What is known of a frame -------------------------------------------------------
 
 enum frame_state : uint8_t {
@@ -58,7 +75,7 @@ enum frame_state : uint8_t {
 // Frames are named by number, address / PAGE_BYTES; 0 is none, as the first 64 KiB are
 // never managed.
 struct frame {
-    uint32_t next; // links of a list of frames: of free runs, or of slab pages
+    uint32_t next; // links of a list of frames: of free runs, slab pages or page tables
     uint32_t previous;
     union {
         uint32_t reference_count; // FRAME_USED
@@ -75,9 +92,6 @@ struct frame {
 };
 static_assert(sizeof(struct frame) == 16);
 
-// Of a frame in managed RAM; nullptr for any other.
-[[nodiscard]] struct frame *frame_lookup(paddr_t frame);
-
 [[nodiscard]] static inline uint32_t frame_number(paddr_t frame)
 {
     return (uint32_t)(frame / PAGE_BYTES);
@@ -86,4 +100,35 @@ static_assert(sizeof(struct frame) == 16);
 [[nodiscard]] static inline paddr_t frame_of_number(uint32_t number)
 {
     return (paddr_t)number * PAGE_BYTES;
+}
+
+// A range of managed RAM.
+struct frame_range {
+    uint32_t first; // number of the first frame
+    uint32_t count;
+    struct frame *frames; // `count` of them
+    const char *pointer;  // to the first frame; the rest follow it
+};
+
+// The largest range: most machines have nearly all their RAM in it.
+extern struct frame_range frame_range_main;
+// The same for the others.
+[[nodiscard]] struct frame *frame_lookup_other(paddr_t frame);
+[[nodiscard]] paddr_t frame_address_other(const void *pointer);
+
+// Of a frame in managed RAM; nullptr for any other.
+[[nodiscard]] static inline struct frame *frame_lookup(paddr_t frame)
+{
+    uint64_t index = frame / PAGE_BYTES - frame_range_main.first; // wraps when below
+    return index < frame_range_main.count ? &frame_range_main.frames[index]
+                                          : frame_lookup_other(frame);
+}
+
+// The physical address behind a pointer into managed RAM that arch_frame_pointer made.
+[[nodiscard]] static inline paddr_t frame_address(const void *pointer)
+{
+    uint64_t offset = (uintptr_t)pointer - (uintptr_t)frame_range_main.pointer; // wraps too
+    return offset < frame_range_main.count * PAGE_BYTES
+               ? frame_of_number(frame_range_main.first) + offset
+               : frame_address_other(pointer);
 }

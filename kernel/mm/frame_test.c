@@ -59,6 +59,15 @@ static void run_put(paddr_t run, unsigned order)
     }
 }
 
+// Takes all runs of an order that can be had; returns how many.
+static unsigned runs_taken(unsigned order, paddr_t runs[PAGE_COUNT])
+{
+    unsigned count = 0;
+    while ((runs[count] = frame_get(order)) != 0)
+        count++;
+    return count;
+}
+
 // How many runs of an order can be had at once; none stays taken.
 static unsigned runs_available(unsigned order)
 {
@@ -171,6 +180,73 @@ static void frame_get_zeroed_clears_what_was_there(void)
     }
 }
 
+static bool is_zero(paddr_t frame)
+{
+    const uint64_t *words = arch_frame_pointer(frame);
+    uint64_t all = 0;
+    for (unsigned i = 0; i < PAGE_BYTES / 8; i++)
+        all |= words[i];
+    return all == 0;
+}
+
+// Every frame goes through the caches while CPUs idle, dirty or clear.
+static void frames_that_are_cleared_in_advance_are_zero_and_never_lost(void)
+{
+    struct budget *root = mm_machine(RAM_BYTES);
+    (void)root;
+    uint64_t total = frame_free_count();
+    random_state = 5;
+    static paddr_t held[PAGE_COUNT];
+    unsigned count = 0;
+    for (unsigned step = 0; step < 20000 && !test_this_failed; step++) {
+        unsigned what = (unsigned)random_below(4);
+        paddr_t frame = 0;
+        if (what == 0)
+            frame_idle();
+        else if (what == 1 && (frame = frame_get_zeroed(0)) != 0)
+            CHECK(is_zero(frame));
+        else if (what == 2)
+            frame = frame_get(0);
+        else if (count > 0)
+            frame_put(held[--count]);
+        if (frame != 0) {
+            memset(arch_frame_pointer(frame), 0xaa, PAGE_BYTES);
+            held[count++] = frame;
+        }
+        CHECK_EQ(frame_free_count(), total - count);
+    }
+    while (count > 0)
+        frame_put(held[--count]);
+    frame_idle();
+    CHECK_EQ(runs_taken(0, held), total); // those in the caches too
+}
+
+// What one CPU has put, another gets when nothing else is left, and as long runs.
+static void frames_in_the_cache_of_another_cpu_can_be_had(void)
+{
+    static struct boot_info info;
+    static paddr_t frames[PAGE_COUNT], runs[PAGE_COUNT];
+    host_machine_init(RAM_BYTES, 2, &info);
+    frame_init(&info);
+    uint64_t total = frame_free_count();
+    unsigned large = runs_taken(FRAME_ORDER_MAX, runs);
+    for (unsigned i = 0; i < large; i++)
+        frame_put_run(runs[i], FRAME_ORDER_MAX);
+    CHECK(large > 0);
+
+    CHECK_EQ(runs_taken(0, frames), total);
+    host_cpu_use(1);
+    for (unsigned i = 0; i < total; i++)
+        frame_put(frames[i]);
+    frame_idle();
+    frame_put_run(frame_get(FRAME_RUN_ORDER), FRAME_RUN_ORDER);
+    host_cpu_use(0);
+    CHECK_EQ(runs_taken(FRAME_ORDER_MAX, runs), large);
+    for (unsigned i = 0; i < large; i++)
+        frame_put_run(runs[i], FRAME_ORDER_MAX);
+    CHECK_EQ(runs_taken(0, frames), total);
+}
+
 static void frame_address_is_the_inverse_of_the_pointer(void)
 {
     struct boot_info info = ranges_with_holes();
@@ -212,6 +288,8 @@ int main(void)
     RUN(frame_put_frees_at_the_last_reference);
     RUN(frame_references_outside_managed_ram_are_ignored);
     RUN(frame_get_zeroed_clears_what_was_there);
+    RUN(frames_that_are_cleared_in_advance_are_zero_and_never_lost);
+    RUN(frames_in_the_cache_of_another_cpu_can_be_had);
     RUN(frame_address_is_the_inverse_of_the_pointer);
     RUN(frame_range_is_ram_for_every_overlap);
     return test_report();

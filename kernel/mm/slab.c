@@ -174,8 +174,6 @@ void *kernel_pages_get(struct budget *budget, unsigned order)
 
 void kernel_pages_put(struct budget *budget, void *pages, unsigned order)
 {
-    paddr_t run = frame_address(pages);
-    for (uint64_t i = 0; i < (uint64_t)1 << order; i++)
-        frame_put(run + i * PAGE_BYTES);
+    frame_put_run(frame_address(pages), order);
     budget_uncharge(budget, CHARGE_KERNEL, PAGE_BYTES << order);
 }

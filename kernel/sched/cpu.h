@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <kernel/ipc/invocation.h>
+#include <kernel/mm/frame.h>
 #include <lib/rbtree.h>
 
 struct process;
@@ -33,6 +34,7 @@ struct cpu {
     uint64_t slice_end_ns; // when current has to make room; UINT64_MAX when alone
     uint64_t timer_ns;     // what arch_timer_set was last told
     bool tsc_allowed;      // what arch_set_tsc_allowed was last told
+    struct frame_cache frames;
     // Messages of kernel-homed methods, while one runs.
     alignas(16) uint8_t params[INVOCATION_PARAMS_BYTES_MAX];
     alignas(16) uint8_t results[INVOCATION_RESULTS_BYTES_MAX];

@@ -548,6 +548,7 @@ static void leave_finish(struct cpu *cpu)
         clock_update(cpu);
     } else {
         idle_cpus |= bit_of(cpu);
+        frame_idle();
     }
     timer_update(cpu);
     offer_if_any(cpu);

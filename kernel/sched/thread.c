@@ -45,8 +45,7 @@ static paddr_t ring_frames_get(struct budget *budget)
 
 static void ring_frames_put(struct budget *budget, paddr_t frames)
 {
-    for (uint64_t at = 0; at < CAPOS_RING_BYTES; at += PAGE_BYTES)
-        frame_put(frames + at);
+    frame_put_run(frames, RING_ORDER);
     budget_uncharge(budget, CHARGE_KERNEL, CAPOS_RING_BYTES);
 }
 
