@@ -54,20 +54,26 @@ enum page_cache : uint8_t {
 struct arch_space {
     paddr_t root;
     paddr_t spare_tables; // tables whose place a large page has, in a list; 0: none
+    // The table of pages that was looked up last, and what it spans: an address in units of
+    // LARGE_PAGE_BYTES.  nullptr: none.
+    uint64_t *table;
+    uint64_t table_span;
 };
 
-// A page-table frame comes from and goes back to these two, which the core
-// provides; `cookie` is what the caller passed to the arch call.
-// Returns 0 without memory.  The frame is zeroed.
+// A page-table frame comes from here, which the core provides; `cookie` is what the caller
+// passed to the arch call.  Returns 0 without memory.  The frame is zeroed.
 [[nodiscard]] paddr_t mm_table_frame_get(void *cookie);
-void mm_table_frame_put(void *cookie, paddr_t frame);
+// Takes all that came from it back.
+void mm_table_frames_put(void *cookie);
 
 // Makes an empty user half.  STATUS_OVERLOADED without memory.
 [[nodiscard]] enum status arch_space_init(struct arch_space *space, void *cookie);
 
-// Gives all table frames back.  No user page is mapped any more, and no other CPU runs a
-// thread in it.  The space may be the one that is loaded on this CPU: then the kernel's own
-// tables are loaded first.
+// No other CPU runs a thread in the space.  It may be the one that is loaded on this CPU: then
+// the kernel's own tables are loaded, and nothing that it maps can be reached through it.
+void arch_space_unload(struct arch_space *space);
+
+// Gives all table frames back.  The space has been unloaded; what it still maps is forgotten.
 void arch_space_fini(struct arch_space *space, void *cookie);
 
 // Allocates every table that mapping any page of [address, address + length) needs,

@@ -25,7 +25,7 @@ static bool range_is_user(uint64_t address, uint64_t size_bytes)
     return address < USER_ADDRESS_END && size_bytes <= USER_ADDRESS_END - address;
 }
 
-static bool is_device(const struct space *space, uint64_t address)
+static bool is_device(struct space *space, uint64_t address)
 {
     if (space->uncached_count == 0)
         return false;

@@ -23,8 +23,7 @@ static bool region_allows(const struct region *region, bool write, bool execute)
 
 // Whether the page of an address that isn't accessible lies directly below a stack, as far
 // as the kernel can tell: below committed read-write memory.
-static bool is_guard_page(const struct space *space, const struct region *region,
-                          uint64_t address)
+static bool is_guard_page(struct space *space, const struct region *region, uint64_t address)
 {
     if (region != nullptr && (region->protection != PROTECTION_NONE ||
                               region->kind == REGION_OBJECT || region->kind == REGION_KERNEL))

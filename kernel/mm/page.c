@@ -393,6 +393,14 @@ uint64_t page_unmap_all(struct space *space, const struct region *region, uint64
     return unmapped_bytes;
 }
 
+void page_put_all(struct space *space, const struct region *region)
+{
+    struct arch_mapping mapping;
+    for (uint64_t at = region->start; next_whole(space, at, region->end, &mapping);
+         at = mapping.address + mapping.size_bytes)
+        frame_put_run(mapping.frame, is_large(&mapping) ? LARGE_PAGE_ORDER : 0);
+}
+
 void page_protect_all(struct space *space, const struct region *region, uint64_t start,
                       uint64_t end)
 {

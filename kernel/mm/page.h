@@ -33,6 +33,10 @@ void page_map_present(struct space *space, const struct region *region, uint64_t
 uint64_t page_unmap_all(struct space *space, const struct region *region, uint64_t start,
                         uint64_t end);
 
+// Puts the frames of a region of anonymous memory, in a space that ends: they stay in its
+// tables, which nobody uses any more.
+void page_put_all(struct space *space, const struct region *region);
+
 // Gives what is mapped in a range the access of the region's protection.
 void page_protect_all(struct space *space, const struct region *region, uint64_t start,
                       uint64_t end);

@@ -7,6 +7,7 @@
 //  2. Each region in the tree that maps an object holds a reference on it and is in its list
 //     of mappings.
 //  3. space->region_count and space->uncached_count count the regions in the tree.
+//  4. space->last_found is in the tree, or nullptr.
 //
 // Pages are page.c's business; here are only addresses.  Tested in space_test.c.
 #include <kernel/mm/region.h>
@@ -48,10 +49,13 @@ struct region *region_find_from(const struct space *space, uint64_t address)
     return found;
 }
 
-struct region *region_find(const struct space *space, uint64_t address)
+struct region *region_find_other(struct space *space, uint64_t address)
 {
     struct region *region = region_find_from(space, address);
-    return region != nullptr && region->start <= address ? region : nullptr;
+    if (region == nullptr || region->start > address)
+        return nullptr;
+    space->last_found = region;
+    return region;
 }
 
 // ---- The tree and its gaps ----------------------------------------------------------
@@ -118,6 +122,8 @@ static void region_unlink(struct space *space, struct region *region)
     struct region *previous = region_previous(region);
     struct region *next = region_next(region);
     rbtree_remove(&space->regions, &region->node);
+    if (space->last_found == region)
+        space->last_found = nullptr;
     if (next != nullptr)
         set_gap(space, next, previous);
     space->region_count--;
@@ -181,6 +187,7 @@ void region_remove_all(struct space *space)
         node = parent;
     }
     region_tree_init(space);
+    space->last_found = nullptr;
     space->region_count = 0;
     space->uncached_count = 0;
 }

@@ -36,8 +36,16 @@ struct region {
 // Makes the tree empty.
 void region_tree_init(struct space *space);
 
-// The region that contains an address; nullptr without one.
-[[nodiscard]] struct region *region_find(const struct space *space, uint64_t address);
+// The region that contains an address; nullptr without one.  Most often it is the one that was
+// found last.
+[[nodiscard]] struct region *region_find_other(struct space *space, uint64_t address);
+[[nodiscard]] static inline struct region *region_find(struct space *space, uint64_t address)
+{
+    struct region *last = space->last_found;
+    return last != nullptr && address >= last->start && address < last->end
+               ? last
+               : region_find_other(space, address);
+}
 
 // The first region that ends behind an address; nullptr without one.
 [[nodiscard]] struct region *region_find_from(const struct space *space, uint64_t address);

@@ -55,17 +55,25 @@ paddr_t mm_table_frame_get(void *cookie)
         return 0;
     paddr_t frame = frame_get_zeroed(0);
     ASSERT(frame != 0); // it was charged
+    frame_lookup(frame)->next = space->table_first;
+    space->table_first = frame_number(frame);
     space->table_bytes += PAGE_BYTES;
     return frame;
 }
 
-void mm_table_frame_put(void *cookie, paddr_t frame)
+void mm_table_frames_put(void *cookie)
 {
     struct space *space = cookie;
-    ASSERT(space->table_bytes >= PAGE_BYTES);
-    space->table_bytes -= PAGE_BYTES;
-    frame_put(frame);
-    budget_uncharge(space->budget, CHARGE_KERNEL, PAGE_BYTES);
+    uint64_t put_bytes = 0;
+    while (space->table_first != 0) {
+        paddr_t frame = frame_of_number(space->table_first);
+        space->table_first = frame_lookup(frame)->next;
+        frame_put(frame);
+        put_bytes += PAGE_BYTES;
+    }
+    ASSERT(put_bytes == space->table_bytes);
+    space->table_bytes = 0;
+    budget_uncharge(space->budget, CHARGE_KERNEL, put_bytes);
 }
 
 // ---- Life -----------------------------------------------------------------------------
@@ -116,16 +124,21 @@ static void region_discard(struct space *space, struct region *region)
     region_remove(space, region);
 }
 
+// What is unmapped one by one elsewhere goes with the tables here: no CPU has them loaded, so
+// there is nothing to flush, and who sleeps on a word of the space has ended with it.
 void space_fini(struct space *space)
 {
+    arch_space_unload(&space->arch);
     for (const struct region *region = region_find_from(space, 0); region != nullptr;
          region = region_next(region))
-        region_empty(space, region);
+        if (region->kind == REGION_ANONYMOUS)
+            page_put_all(space, region);
     region_remove_all(space);
     arch_space_fini(&space->arch, space);
-    ASSERT(space->region_count == 0 && space->committed_bytes == 0);
-    ASSERT(space->resident_bytes == 0 && space->table_bytes == 0);
-    ASSERT(space->uncached_count == 0);
+    budget_uncharge(space->budget, CHARGE_USER, space->committed_bytes);
+    space->committed_bytes = 0;
+    space->resident_bytes = 0;
+    ASSERT(space->region_count == 0 && space->uncached_count == 0 && space->table_bytes == 0);
     object_put(&space->budget->object);
     space->budget = nullptr;
 }
@@ -266,7 +279,7 @@ enum status space_reserve(struct space *space, uint64_t length_bytes, uint64_t a
 }
 
 // Whether a range lies within reservations, and how much of it isn't charged.
-static bool within_reservation(const struct space *space, uint64_t start, uint64_t end,
+static bool within_reservation(struct space *space, uint64_t start, uint64_t end,
                                uint64_t *out_uncommitted_bytes)
 {
     *out_uncommitted_bytes = 0;
@@ -311,9 +324,9 @@ static void set_protection(struct space *space, struct region *region,
     page_protect_all(space, region, region->start, region->end);
 }
 
-static enum status check_commit(const struct space *space, uint64_t address,
-                                uint64_t length_bytes, enum protection protection,
-                                uint64_t *out_charge_bytes, const char **out_reason)
+static enum status check_commit(struct space *space, uint64_t address, uint64_t length_bytes,
+                                enum protection protection, uint64_t *out_charge_bytes,
+                                const char **out_reason)
 {
     enum status status = check_range(address, length_bytes, out_reason);
     if (status != STATUS_OK)
@@ -470,7 +483,7 @@ enum status space_decommit(struct space *space, uint64_t address, uint64_t lengt
 }
 
 // Whether all of a range is committed or mapped, and a protection is allowed everywhere.
-static enum status check_protectable(const struct space *space, uint64_t start, uint64_t end,
+static enum status check_protectable(struct space *space, uint64_t start, uint64_t end,
                                      enum protection protection, const char **out_reason)
 {
     const struct region *region = region_find(space, start);

@@ -45,12 +45,14 @@ struct space_word_range {
 
 struct space {
     struct arch_space arch;
-    struct budget *budget; // referenced; pays for everything here
-    struct rbtree regions; // struct region (region.h), by address
+    struct budget *budget;     // referenced; pays for everything here
+    struct rbtree regions;     // struct region (region.h), by address
+    struct region *last_found; // in the tree, or nullptr; where the next one is looked for
     uint64_t region_count;
     uint64_t committed_bytes;      // anonymous memory, charged
     uint64_t resident_bytes;       // pages that are mapped now, own and shared
     uint64_t table_bytes;          // page tables, charged
+    uint32_t table_first;          // their frames' numbers, linked by struct frame.next
     uint64_t uncached_count;       // regions of device registers, which can't be copied
     uint64_t placement_hint;       // where the search for a free range starts, random
     bool has_shared;               // frames of anonymous memory may be those of a snapshot

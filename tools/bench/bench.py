@@ -29,9 +29,10 @@ LIMITS = {
     'call_timer_now': 700,
     'ipc_rt_32': 1200,
     'ipc_rt_cap': 1500,
-    'page_fault': 700,
-    'thread_create_join': 8000,
-    'spawn_exit_wait': 60000,
+    'page_fault': 500,
+    'map_touch_unmap': 3300,
+    'thread_create_join': 7200,
+    'spawn_exit_wait': 36000,
     'boot_prompt_wall_s': 0.3,
 }
 MEMORY_MIB = 512        # of the machine whose free memory is looked at

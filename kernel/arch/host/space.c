@@ -67,24 +67,16 @@ enum status arch_space_init(struct arch_space *space, void *cookie)
     return STATUS_OK;
 }
 
-static void free_tables(paddr_t table, unsigned level, void *cookie)
+void arch_space_unload(struct arch_space *space)
 {
-    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-        uint64_t entry = table_at(table)[i];
-        if (entry == 0)
-            continue;
-        ASSERT(level > 1); // no page is mapped any more
-        free_tables(entry & ENTRY_FRAME_MASK, level - 1, cookie);
-    }
-    mm_table_frame_put(cookie, table);
+    host_space_unload(space);
 }
 
 void arch_space_fini(struct arch_space *space, void *cookie)
 {
-    ASSERT(space->spare_tables == 0);
-    host_space_unload(space);
-    free_tables(space->root, LEVELS, cookie);
-    space->root = 0;
+    host_space_unload(space); // asserts that no other CPU has it loaded
+    mm_table_frames_put(cookie);
+    *space = (struct arch_space){};
 }
 
 // Makes the tables on the way to one page.

@@ -7,9 +7,10 @@
 //     found by lookup and refused by the CPU, and isn't an L1TF target as an entry that
 //     isn't present would be.
 //  2. User pages are never global: writing CR3 forgets them all.
-//  3. Tables are freed only by arch_space_fini.  The table whose place a large page takes
-//     waits in a list, empty but for its first word, which is the link: so there is one to
-//     split each large page with.
+//  3. Tables are freed only by arch_space_fini, all at once, so what was found stays: the last
+//     one is remembered.  The table whose place a large page takes waits in a list, empty but
+//     for its first word, which is the link: so there is one to split each large page with.  It
+//     isn't the remembered one.
 //  4. A CPU has a space loaded only while it runs a thread in it, and until the end of the
 //     upcall that ends the thread: an idle CPU has the kernel's own tables.  (With one CPU it
 //     keeps the space: there is nobody to disturb it.)
@@ -59,7 +60,7 @@ static uint64_t span_of(unsigned level)
 
 // The entry of an address's page, or of the large page that it is part of; nullptr without
 // tables.
-static uint64_t *find_entry(const struct arch_space *space, uint64_t address)
+[[gnu::noinline]] static uint64_t *walk(const struct arch_space *space, uint64_t address)
 {
     uint64_t *table = table_pointer(space->root);
     for (unsigned level = LEVELS; level > 1; level--) {
@@ -69,6 +70,24 @@ static uint64_t *find_entry(const struct arch_space *space, uint64_t address)
         table = table_pointer(*entry & PTE_ADDRESS);
     }
     return &table[index_at(address, 1)];
+}
+
+static bool remembers(const struct arch_space *space, uint64_t address)
+{
+    return space->table != nullptr && address / LARGE_PAGE_BYTES == space->table_span;
+}
+
+static uint64_t *find_entry(const struct arch_space *space, uint64_t address)
+{
+    if (remembers(space, address))
+        return &space->table[index_at(address, 1)];
+    return walk(space, address);
+}
+
+static void remember_table(struct arch_space *space, uint64_t address, uint64_t *table)
+{
+    space->table = table;
+    space->table_span = address / LARGE_PAGE_BYTES;
 }
 
 // The entry of the directory that a large page has, or could have; its directory is there.
@@ -118,32 +137,14 @@ enum status arch_space_init(struct arch_space *space, void *cookie)
     if (root == 0)
         return STATUS_OVERLOADED;
     uint64_t *entries = table_pointer(root);
-    for (unsigned i = KERNEL_HALF_FIRST; i < TABLE_ENTRIES; i++)
-        entries[i] = kernel_root[i];
+    __builtin_memcpy(&entries[KERNEL_HALF_FIRST], &kernel_root[KERNEL_HALF_FIRST],
+                     (TABLE_ENTRIES - KERNEL_HALF_FIRST) * sizeof *entries);
     space->root = root;
+    space->table = nullptr;
     return STATUS_OK;
 }
 
-// Gives back the tables below one; recursion is as deep as there are levels.  A table is
-// mostly empty, so its entries are looked at eight at a time.
-static void free_tables(paddr_t table, unsigned level, unsigned entry_count, void *cookie)
-{
-    const uint64_t *entries = table_pointer(table);
-    for (unsigned i = 0; i < entry_count && level > 1; i += 8) {
-        const uint64_t *eight = &entries[i];
-        if (((eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] | eight[6] |
-              eight[7]) &
-             PTE_PRESENT) == 0)
-            continue;
-        for (unsigned at = 0; at < 8; at++)
-            if (eight[at] & PTE_PRESENT)
-                free_tables(eight[at] & PTE_ADDRESS, level - 1, TABLE_ENTRIES, cookie);
-    }
-    mm_table_frame_put(cookie, table);
-}
-static_assert(TABLE_ENTRIES % 8 == 0 && KERNEL_HALF_FIRST % 8 == 0);
-
-void arch_space_fini(struct arch_space *space, void *cookie)
+void arch_space_unload(struct arch_space *space)
 {
     struct percpu *cpu = percpu();
     ASSERT(!remote_has_loaded(space->root));
@@ -151,9 +152,13 @@ void arch_space_fini(struct arch_space *space, void *cookie)
         cpu->cr3 = kernel_root_physical();
         cr3_write(cpu->cr3);
     }
-    ASSERT(space->spare_tables == 0); // nothing is mapped, large pages neither
-    free_tables(space->root, LEVELS, KERNEL_HALF_FIRST, cookie);
-    space->root = 0;
+}
+
+void arch_space_fini(struct arch_space *space, void *cookie)
+{
+    ASSERT(percpu()->cr3 != space->root && !remote_has_loaded(space->root));
+    mm_table_frames_put(cookie);
+    *space = (struct arch_space){};
 }
 
 // Makes the tables down to one address's page, unless it is part of a large one.
@@ -172,6 +177,7 @@ static bool prepare_one(struct arch_space *space, void *cookie, uint64_t address
         }
         table = table_pointer(*entry & PTE_ADDRESS);
     }
+    remember_table(space, address, table);
     return true;
 }
 
@@ -181,6 +187,8 @@ enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t 
     ASSERT(is_user_page(address) && length_bytes <= USER_ADDRESS_END - address);
     // One page of each lowest table is enough.
     uint64_t span = span_of(2);
+    if (remembers(space, address) && remembers(space, address + length_bytes - 1))
+        return STATUS_OK;
     for (uint64_t at = address & ~(span - 1); at < address + length_bytes; at += span)
         if (!prepare_one(space, cookie, at))
             return STATUS_OVERLOADED;
@@ -194,6 +202,8 @@ void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
     uint64_t *entry = find_entry(space, address);
     ASSERT(entry != nullptr && !(*entry & PTE_LARGE));
     *entry = entry_for(frame, access, cache);
+    if (!remembers(space, address))
+        remember_table(space, address, entry - index_at(address, 1));
 }
 
 paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
@@ -239,7 +249,12 @@ bool arch_space_next(const struct arch_space *space, uint64_t address, uint64_t 
     ASSERT(end <= USER_ADDRESS_END);
     while (address < end) {
         const uint64_t *table = table_pointer(space->root);
-        unsigned level = LEVELS, index = index_at(address, level);
+        unsigned level = LEVELS;
+        if (remembers(space, address)) {
+            table = space->table;
+            level = 1;
+        }
+        unsigned index = index_at(address, level);
         while (level > 1 && (table[index] & (PTE_PRESENT | PTE_LARGE)) == PTE_PRESENT) {
             table = table_pointer(table[index] & PTE_ADDRESS);
             level--;
@@ -282,6 +297,8 @@ void arch_space_map_large(struct arch_space *space, uint64_t address, paddr_t fr
         paddr_t table = *entry & PTE_ADDRESS;
         uint64_t *link = table_pointer(table);
         ASSERT(*link == 0); // nothing is mapped there
+        if (space->table == link)
+            space->table = nullptr;
         *link = space->spare_tables;
         space->spare_tables = table;
     }
