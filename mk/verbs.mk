@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The verbs that people type.
 
-.PHONY: help clean fmt abi run test check test-all model fuzz soak gdb bench bench-accept run-smoke run-spawn run-terminal ready
+.PHONY: help clean fmt abi run test check test-all model fuzz soak gdb bench bench-accept bench-profile run-smoke run-spawn run-terminal ready
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { sub(" ", ", ", $$1); \
 		printf "  make %-12s %s\n", $$1, $$2 }' $(wildcard Makefile mk/*.mk) | sort -u
@@ -68,6 +68,10 @@ bench: ready ## Measures the figures, in guest instructions
 WHY ?=
 bench-accept: ready ## Records the figures that may not grow by over 5 %: make bench-accept WHY='what it is for'
 	$(Q)$(PYTHON) -B tools/bench/bench.py --accept --why '$(WHY)'
+
+OP ?= ipc_rt_32
+bench-profile: ready ## Shows where the instructions of operation OP go: make bench-profile OP=nop_1 LISTING=1
+	$(Q)$(PYTHON) -B tools/bench/profile.py $(OP) $(if $(LISTING),--listing)
 
 # ---- Upkeep ------------------------------------------------------------------------
 

@@ -16,6 +16,10 @@
 // Counting slows the guest down.  With the argument `wall` nothing but the marks is looked at;
 // then the wall times of regions mean something, and all other numbers are 0.
 //
+// With profile=FILE, FILE gets for each region that ends the line "region", then for each
+// instruction that ran in it, and each iteration of a string instruction,
+//     ADDRESS BYTES COUNT                                  the first two in hexadecimal
+//
 // One CPU, under -icount shift=0: then counts are exact and repeat.  The plug-in interface
 // is documented in QEMU's manual ("TCG Plugins"); Debian ships no header for it, so the few
 // prototypes that are used stand here.  INSN_COUNT_API is the interface's version.
@@ -126,10 +130,58 @@ static void count_cr3(unsigned, void *)
     now.cr3_writes++;
 }
 
+// One instruction as it was translated, and how often it ran since the region began.
+struct insn {
+    struct insn *next;
+    uint64_t address, count;
+    size_t size;
+    uint8_t bytes[16];
+};
+
+static FILE *profile; // nullptr: not asked for
+static struct insn *profiled;
+
+static void count_one(unsigned, void *data)
+{
+    ((struct insn *)data)->count++;
+}
+
+static void profile_add(struct qemu_plugin_insn *at, uint64_t address, const uint8_t bytes[16],
+                        size_t size)
+{
+    struct insn *insn = malloc(sizeof *insn);
+    *insn = (struct insn){.next = profiled, .address = address, .size = size};
+    memcpy(insn->bytes, bytes, sizeof insn->bytes);
+    profiled = insn;
+    qemu_plugin_register_vcpu_insn_exec_cb(at, count_one, QEMU_PLUGIN_CB_NO_REGS, insn);
+}
+
+static void profile_clear(void)
+{
+    for (struct insn *insn = profiled; insn != nullptr; insn = insn->next)
+        insn->count = 0;
+}
+
+static void profile_write(void)
+{
+    fputs("region\n", profile);
+    for (const struct insn *insn = profiled; insn != nullptr; insn = insn->next) {
+        if (insn->count == 0)
+            continue;
+        fprintf(profile, "%" PRIx64 " ", insn->address);
+        for (size_t i = 0; i < insn->size; i++)
+            fprintf(profile, "%02x", insn->bytes[i]);
+        fprintf(profile, " %" PRIu64 "\n", insn->count);
+    }
+    fflush(profile);
+}
+
 static void region_begin(unsigned, void *data)
 {
     now.wall_ns = wall_ns();
     begun[(uintptr_t)data] = now;
+    if (profile != nullptr)
+        profile_clear();
 }
 
 static void region_end(unsigned, void *data)
@@ -144,6 +196,8 @@ static void region_end(unsigned, void *data)
             id, user + kernel, user, kernel, now.rep_bytes - begun[id].rep_bytes,
             now.cr3_writes - begun[id].cr3_writes, now.wall_ns - begun[id].wall_ns);
     fflush(output);
+    if (profile != nullptr)
+        profile_write();
 }
 
 static size_t insn_bytes(const struct qemu_plugin_insn *insn, uint8_t bytes[16])
@@ -224,6 +278,8 @@ static void translated(qemu_plugin_id_t, struct qemu_plugin_tb *tb)
             callback = count_cr3;
         }
         qemu_plugin_register_vcpu_insn_exec_cb(insn, callback, QEMU_PLUGIN_CB_NO_REGS, data);
+        if (profile != nullptr && !mark)
+            profile_add(insn, address, bytes, size);
     }
 }
 
@@ -237,6 +293,8 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *, int arg
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "out=", 4) == 0)
             output = fopen(argv[i] + 4, "w");
+        else if (strncmp(argv[i], "profile=", 8) == 0)
+            profile = fopen(argv[i] + 8, "w");
         else if (strncmp(argv[i], "wall", 4) == 0)
             wall_only = true;
     }
