@@ -36,6 +36,9 @@ static_assert(PAGE_BYTES << LARGE_PAGE_ORDER == LARGE_PAGE_BYTES);
 // two, at most 2^52.
 [[nodiscard]] paddr_t arch_physical_end(void);
 
+// Copies a multiple of 8 bytes, each word read once, between places that don't overlap.
+void arch_words_copy(void *to, const void *from, size_t size_bytes);
+
 // ---- Address spaces ------------------------------------------------------------
 
 enum page_access : uint8_t { // never writable and executable

@@ -40,6 +40,12 @@ struct boot_info {
 
 // The two system calls, by the current thread.
 [[nodiscard]] struct thread *kernel_cap_enter(uint64_t min_complete, uint64_t timeout_ns);
+// The same with 1 and CAPOS_FOREVER, which may be quicker.  No register is preserved but the
+// stack pointer: what the thread to resume had in them is saved.
+#ifndef UPCALL_PRESERVES_NOTHING // for x86_64 by mk/toolchain.mk: sanitizers can't have it
+#define UPCALL_PRESERVES_NOTHING
+#endif
+[[nodiscard]] UPCALL_PRESERVES_NOTHING struct thread *kernel_cap_enter_one(void);
 [[nodiscard]] struct thread *kernel_exit(int64_t code);
 
 // Any other system call number: the thread's process ends as illegalInstruction.

@@ -24,7 +24,8 @@ PREFIX_MAP := -ffile-prefix-map='$(CURDIR)'=.
 KERNEL_FLAGS := -flto $(COMMON_FLAGS) -I. --target=x86_64-unknown-none-elf -ffreestanding \
 	-nostdlibinc -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic \
 	-fstack-protector-strong -mstack-protector-guard=global -fno-omit-frame-pointer \
-	-ffunction-sections -fdata-sections
+	-momit-leaf-frame-pointer -ffunction-sections -fdata-sections \
+	-D'UPCALL_PRESERVES_NOTHING=[[clang::preserve_none]]'
 KERNEL_LDFLAGS := -static -nostdlib --gc-sections -z max-page-size=4096 -z noexecstack \
 	--build-id=none
 

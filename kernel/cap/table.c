@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Capability tables.  See table.h.
 //
-// Slot s lies in chunk k = floor(log2(s / CAP_CHUNK_SLOTS + 1)): chunk 0 has
-// CAP_CHUNK_SLOTS slots, each further one twice as many, so slot numbers never move and a
-// lookup is a shift away from an array access.  Tested in tests/core/transfer_test.c.
+// Tested in tests/core/transfer_test.c.
 
 #include <kernel/cap/table.h>
 
@@ -20,19 +18,10 @@ void cap_table_init(struct cap_table *table)
     *table = (struct cap_table){.first_free = CAP_SLOT_NONE};
 }
 
-struct cap_slot *cap_table_slot(const struct cap_table *table, uint32_t index)
-{
-    if (index < CAP_CHUNK_SLOTS)
-        return &table->chunks[0][index];
-    uint32_t block = index / CAP_CHUNK_SLOTS + 1;
-    unsigned chunk = 31u - (unsigned)__builtin_clz(block);
-    uint32_t first = CAP_CHUNK_SLOTS * ((1u << chunk) - 1);
-    return &table->chunks[chunk][index - first];
-}
-
 static void clock_holds_change(struct cap_table *table, int by)
 {
     table->clock_holds += (uint32_t)by;
+    table->tells_time = table->clock_holds > 0;
     sched_clock_changed(table);
 }
 
@@ -56,9 +45,11 @@ static enum status cap_table_grow(struct cap_table *table, struct budget *budget
     uint32_t first = table->slot_count;
     uint32_t count = CAP_CHUNK_SLOTS << chunk;
     table->slot_count += count;
+    table->near_count = CAP_CHUNK_SLOTS;
     // From the back, so that low slots are handed out first.
     for (uint32_t i = count; i-- > 0;) {
         slots[i].generation = 1;
+        slots[i].id = CAP_ID_NONE;
         cap_table_push_free(table, &slots[i], first + i);
     }
     return STATUS_OK;
@@ -88,19 +79,8 @@ capos_cap_id cap_table_insert(struct cap_table *table, struct object *object,
     slot->object = object;
     slot->interface_id = interface_id;
     slot->mode = (uint8_t)mode;
-    slot->in_transit = false;
-    return (uint64_t)slot->generation << 32 | index;
-}
-
-struct cap_slot *cap_table_lookup(const struct cap_table *table, capos_cap_id id)
-{
-    uint32_t index = (uint32_t)id;
-    if (index >= table->slot_count)
-        return nullptr;
-    struct cap_slot *slot = cap_table_slot(table, index);
-    if (slot->generation != id >> 32 || slot->object == nullptr || slot->in_transit)
-        return nullptr;
-    return slot;
+    slot->id = (uint64_t)slot->generation << 32 | index;
+    return slot->id;
 }
 
 struct object *cap_table_take(struct cap_table *table, struct cap_slot *slot, capos_cap_id id)
@@ -111,7 +91,7 @@ struct object *cap_table_take(struct cap_table *table, struct cap_slot *slot, ca
     if (object->type->tells_time)
         clock_holds_change(table, -1);
     slot->object = nullptr;
-    slot->in_transit = false;
+    slot->id = CAP_ID_NONE;
     slot->generation++;
     if (slot->generation != 0) // else retired: its generations are used up
         cap_table_push_free(table, slot, (uint32_t)id);

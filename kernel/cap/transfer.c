@@ -34,7 +34,7 @@ static enum status transfer_resolve_one(struct invocation_transfer *entry,
         .given = descriptor->how == CAPOS_TRANSFER_GIVE,
     };
     if (moved)
-        slot->in_transit = true;
+        slot->id = CAP_ID_NONE;
     else
         object_hold(slot->object);
     return STATUS_OK;
@@ -54,7 +54,8 @@ static void transfer_undo(struct transfer_set *set)
     for (uint32_t i = 0; i < set->count; i++) {
         const struct invocation_transfer *entry = &set->entries[i];
         if (entry->moved)
-            cap_table_slot(&set->sender->caps, (uint32_t)entry->sender_id)->in_transit = false;
+            cap_table_slot(&set->sender->caps, (uint32_t)entry->sender_id)->id =
+                entry->sender_id;
         else
             object_unhold(entry->object);
     }
@@ -85,7 +86,7 @@ static struct object *transfer_take_moved(struct transfer_set *set,
                                           const struct invocation_transfer *entry)
 {
     struct cap_slot *slot = cap_table_slot(&set->sender->caps, (uint32_t)entry->sender_id);
-    ASSERT(slot->in_transit && slot->object == entry->object);
+    ASSERT(cap_slot_in_transit(slot) && slot->object == entry->object);
     return cap_table_take(&set->sender->caps, slot, entry->sender_id);
 }
 

@@ -14,10 +14,13 @@
 
 struct budget;
 
+// The low half of a call's id is the number of its slot, from 1 on, so no id is 0; the high half
+// counts the slot's calls.
 struct call_slot {
-    struct op *op; // nullptr when free
-    uint32_t generation;
-    uint32_t next_free;
+    struct op *op;    // nullptr when free
+    uint64_t call_id; // of the delivered call; 0: there is none
+    uint64_t next_id; // of the call that will be delivered next
+    struct call_slot *next_free;
 };
 
 struct endpoint {
@@ -30,7 +33,7 @@ struct endpoint {
     struct call_slot *slots;
     unsigned slots_order; // of the pages that hold them
     uint32_t slot_count;
-    uint32_t first_free;
+    struct call_slot *first_free; // nullptr: all are in use
     bool closed;
 };
 
@@ -58,41 +61,51 @@ static inline struct minted *minted_of(struct object *object)
     return container_of(object, struct minted, object);
 }
 
-static inline void slot_free(struct endpoint *endpoint, uint32_t index)
-{
-    struct call_slot *slot = &endpoint->slots[index];
-    slot->op = nullptr;
-    slot->generation++; // 0 is skipped, so that no call has the id 0
-    if (slot->generation == 0)
-        slot->generation = 1;
-    slot->next_free = endpoint->first_free;
-    endpoint->first_free = index;
-}
-
 static inline void slot_assign(struct endpoint *endpoint, struct op *op)
 {
-    uint32_t index = endpoint->first_free;
-    struct call_slot *slot = &endpoint->slots[index];
+    struct call_slot *slot = endpoint->first_free;
     endpoint->first_free = slot->next_free;
     slot->op = op;
-    op->call_slot = index;
+    op->call_slot = slot;
 }
 
-static inline uint64_t slot_call_id(const struct endpoint *endpoint, uint32_t index)
+// The call is delivered: returns the id that its server gets.
+static inline uint64_t slot_deliver(struct call_slot *slot)
 {
-    return (uint64_t)endpoint->slots[index].generation << 32 | index;
+    return slot->call_id = slot->next_id;
 }
 
-// The delivered call that an id names.
-static inline struct op *slot_lookup(const struct endpoint *endpoint, uint64_t call_id)
+static inline bool call_is_delivered(const struct op *call)
 {
-    uint32_t index = (uint32_t)call_id;
+    return call->call_slot->call_id != 0;
+}
+
+static inline void slot_free(struct endpoint *endpoint, struct op *op)
+{
+    struct call_slot *slot = op->call_slot;
+    op->call_slot = nullptr;
+    slot->op = nullptr;
+    slot->call_id = 0;
+    slot->next_id += UINT64_C(1) << 32;
+    slot->next_free = endpoint->first_free;
+    endpoint->first_free = slot;
+}
+
+// The slot of the delivered call that an id names; nullptr without one.
+static inline struct call_slot *slot_lookup(const struct endpoint *endpoint, uint64_t call_id)
+{
+    uint32_t index = (uint32_t)call_id - 1;
     if (index >= endpoint->slot_count)
         return nullptr;
-    const struct call_slot *slot = &endpoint->slots[index];
-    if (slot->generation != call_id >> 32 || slot->op == nullptr || !slot->op->delivered)
-        return nullptr;
-    return slot->op;
+    struct call_slot *slot = &endpoint->slots[index];
+    return slot->call_id == call_id ? slot : nullptr;
+}
+
+// That call.
+static inline struct op *call_lookup(const struct endpoint *endpoint, uint64_t call_id)
+{
+    const struct call_slot *slot = slot_lookup(endpoint, call_id);
+    return slot == nullptr ? nullptr : slot->op;
 }
 
 // Takes a call out of its endpoint, wherever it is; its slot is free.

@@ -7,7 +7,6 @@
 #include <kernel/debug/panic.h>
 #include <kernel/debug/trace.h>
 #include <kernel/ipc/enter.h>
-#include <kernel/ipc/handover.h>
 #include <kernel/ipc/ring.h>
 #include <kernel/object/interrupt.h>
 #include <kernel/sched/cpu.h>
@@ -44,7 +43,7 @@ static struct thread *enter_block(struct thread *thread, uint32_t available,
         timeout_start(&thread->wait_timeout, deadline_ns, wait_fire);
     }
     thread->wait_count = (uint32_t)min_complete;
-    sched_block(thread);
+    sched_block(thread, available == 0 && min_complete == 1 && timeout_ns == CAPOS_FOREVER);
     return sched_leave();
 }
 
@@ -63,11 +62,6 @@ struct thread *enter_wait(struct thread *thread, uint64_t min_complete, uint64_t
 struct thread *kernel_cap_enter(uint64_t min_complete, uint64_t timeout_ns)
 {
     struct thread *thread = arch_cpu()->current;
-    if (min_complete == 1 && timeout_ns == CAPOS_FOREVER) {
-        struct thread *next;
-        if (handover(thread, &next))
-            return next;
-    }
     if (min_complete > CAPOS_CQ_ENTRIES)
         return enter_result(thread, -(int64_t)STATUS_INVALID_ARGUMENT);
     if (ring_has_submissions(&thread->ring)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The short way of one submission: a call on a kernel object without the queue's loop, IPC
-// from a caller straight to the server that waits for it and back, and (in ipc/park.c) from a
-// thread that falls asleep to one that it wakes.
+// The short way of one submission, by a thread that waits for its completion: a call on a kernel
+// object without the queue's loop, IPC from a caller straight to the server that waits for it
+// and back, and (in ipc/park.c) from a thread that falls asleep to one that it wakes.
 //
 // It does what the long way does (ipc/ring.c, ipc/submit.c, object/endpoint.c), with the steps
 // left out that the case makes idle.  All conditions are checked before the first change,
@@ -11,15 +11,18 @@
 //     the thread waits for what it asks now.
 //  2. Both messages and both result buffers lie in the rings: no copy can fail.
 //  3. No exception; at most one capability travels, which may, and there is a slot for it.
-//  4. The partner waits, this completion ends its wait, and it may run on this CPU: it can
-//     run at once.
+//  4. The partner waits plainly (sched/thread.h), so this completion ends its wait, and it may
+//     run on this CPU: it runs at once.
 //  5. Neither the thread nor its partner is traced.
 //  6. A server that answers finds neither a queued call nor a notice: it will wait; and the
 //     answered call isn't the last hold of its object, which would raise a notice.
 //
+// Each word of a submission is read once: other threads of the process may write there.
+//
+// The functions of a hand-over preserve no register: what the thread had is saved, and another
+// thread's state is loaded behind them.
+//
 // Tested by every test of IPC: tests/core/endpoint_test.c takes both ways on purpose.
-
-#include <kernel/ipc/handover.h>
 
 #include <abi/syscall.h>
 #include <kernel/cap/table.h>
@@ -29,9 +32,11 @@
 #include <kernel/ipc/park.h>
 #include <kernel/ipc/submit.h>
 #include <kernel/sched/cpu.h>
+#include <kernel/sched/hand_over.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sched/thread.h>
+#include <kernel/upcall.h>
 #include <lib/string.h>
 
 constexpr uint32_t TRANSFER_BYTES = sizeof(struct capos_transfer);
@@ -42,24 +47,43 @@ constexpr uint64_t IN_RING = CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_RESULT_IN_RING
 constexpr uint64_t WORD_CALL = CAPOS_OP_CALL | IN_RING << 8;
 constexpr uint64_t WORD_RETURN_RECV = CAPOS_OP_RETURN_RECV | IN_RING << 8;
 constexpr uint64_t WORD_QUIET_RELEASE = CAPOS_OP_RELEASE | CAPOS_SQE_QUIET << 8;
-constexpr uint64_t WORD_METHOD_MASK = UINT64_C(0xffff) << 16;
 constexpr uint64_t WORD_ONE_GIFT = UINT64_C(1) << 32; // transfer_count 1
 static_assert(offsetof(struct capos_sqe, flags) == 1 &&
               offsetof(struct capos_sqe, method) == 2 &&
               offsetof(struct capos_sqe, transfer_count) == 4);
 
-// Whether a buffer lies in the message area.
-static inline bool message_in_ring(uint64_t offset, uint64_t size_bytes)
+static inline uint64_t read_once(const uint64_t *word)
 {
-    uint64_t start = offset - CAPOS_RING_MESSAGE_OFFSET; // huge for an offset before it
-    return start <= CAPOS_RING_MESSAGE_BYTES &&
-           size_bytes <= CAPOS_RING_MESSAGE_BYTES - start && (offset | size_bytes) % 8 == 0;
+    return *(const volatile uint64_t *)word;
 }
 
-static struct span ring_span(struct thread *thread, uint64_t offset, uint32_t size_bytes)
+// The two messages of a submission: offsets into the ring, and sizes.
+struct messages {
+    uint64_t params, result;
+    uint32_t params_bytes, result_bytes_max;
+};
+
+static inline struct messages messages_read(const struct capos_sqe *shared)
 {
-    return (struct span){
-        .thread = thread, .address = offset, .size_bytes = size_bytes, .in_ring = true};
+    return (struct messages){
+        .params = read_once(&shared->params),
+        .result = read_once(&shared->result),
+        .params_bytes = *(const volatile uint32_t *)&shared->params_bytes,
+        .result_bytes_max = *(const volatile uint32_t *)&shared->result_bytes_max,
+    };
+}
+
+// Whether both lie in the message area, with `records_bytes` behind the params.
+static inline bool messages_in_ring(const struct messages *m, uint32_t records_bytes)
+{
+    // The area begins at its own size, so this clears the bit that all offsets in it have.
+    static_assert(CAPOS_RING_MESSAGE_OFFSET == CAPOS_RING_MESSAGE_BYTES);
+    uint64_t params = m->params ^ CAPOS_RING_MESSAGE_OFFSET;
+    uint64_t result = m->result ^ CAPOS_RING_MESSAGE_OFFSET;
+    return ((params | result) & ~(uint64_t)(CAPOS_RING_MESSAGE_BYTES - 8)) == 0 &&
+           ((m->params_bytes | m->result_bytes_max) & 7) == 0 &&
+           params + m->params_bytes + records_bytes <= CAPOS_RING_MESSAGE_BYTES &&
+           result + m->result_bytes_max <= CAPOS_RING_MESSAGE_BYTES;
 }
 
 // A capability beside a message.
@@ -72,12 +96,12 @@ struct gift {
 
 // Reads the one descriptor behind a message in the ring.  Returns whether the capability can
 // travel; nothing has changed.
-static inline bool gift_find(struct gift *gift, struct thread *thread,
-                             const struct capos_sqe *sqe, const struct process *receiver)
+static inline bool gift_find(struct gift *gift, struct thread *thread, const struct messages *m,
+                             const struct process *receiver)
 {
     const struct capos_transfer descriptor =
-        *(const volatile struct capos_transfer *)(thread->ring.base + sqe->params +
-                                                  sqe->params_bytes);
+        *(const volatile struct capos_transfer *)(thread->ring.base + m->params +
+                                                  m->params_bytes);
     struct cap_slot *slot = cap_table_lookup(&thread->process->caps, descriptor.cap);
     if (slot == nullptr || descriptor.how > CAPOS_TRANSFER_GIVE ||
         descriptor.receiver_mode > CAPOS_HOLD_NONE || descriptor.reserved != 0 ||
@@ -111,162 +135,220 @@ static inline void gift_give(const struct gift *gift, struct thread *thread,
     };
 }
 
-// Each of these returns whether it did it all; then *out_next is the thread to resume,
-// nullptr for none.  `count` is a constant, how many capabilities travel: for none the compiler
-// makes a function that doesn't know of any.
+// The capability that a submission names first; nullptr if there is none.
+static inline const struct cap_slot *slot_of(const struct thread *thread,
+                                             const struct capos_sqe *shared)
+{
+    return cap_table_lookup(&thread->process->caps, read_once(&shared->cap));
+}
+
+// What isn't done in line is done at the end of a function, so that none needs a stack frame.
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *enter_long(void)
+{
+    return kernel_cap_enter(1, CAPOS_FOREVER);
+}
+
+// Try again when the thread has a spare op, or the partner waits on this CPU: both stay so.
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+enter_with_spare(struct thread *thread)
+{
+    return op_spare_make(thread) ? kernel_cap_enter_one() : enter_long();
+}
+
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+enter_with_partner(struct thread *partner)
+{
+    return sched_come_here(partner) ? kernel_cap_enter_one() : enter_long();
+}
+
+// Each of these takes the long way itself if a condition doesn't hold, and returns the thread to
+// resume.  `count` is a constant, how many capabilities travel: for none the compiler makes a
+// function that doesn't know of any.
+
 // A call on an object whose server waits for it.
-[[gnu::always_inline]] static inline bool
-handover_to_server(struct thread *thread, const struct capos_sqe *sqe, struct minted *minted,
-                   uint32_t count, struct thread **out_next)
+[[gnu::always_inline]] static inline struct thread *
+handover_to_server(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
+                   struct minted *minted, uint16_t method, uint32_t count)
 {
     struct endpoint *endpoint = minted->endpoint;
-    if (minted->revoked || list_empty(&endpoint->receivers) ||
-        endpoint->first_free == CALL_SLOT_NONE)
-        return false;
-    struct op *receive = container_of(list_first(&endpoint->receivers), struct op, queue_link);
+    const struct list_link *first = endpoint->receivers.head.next;
+    if (minted->revoked || first == &endpoint->receivers.head ||
+        endpoint->first_free == nullptr)
+        return enter_long();
+    struct op *receive = container_of(first, struct op, queue_link);
     struct thread *server = receive->thread;
-    uint64_t params = sqe->params, result = sqe->result;
-    uint32_t params_bytes = sqe->params_bytes, result_bytes_max = sqe->result_bytes_max;
+    const struct messages m = messages_read(shared);
     uint32_t records_bytes = count * TRANSFER_BYTES;
+    if (!receive->plain || server->op_spare != nullptr ||
+        !messages_in_ring(&m, records_bytes) ||
+        sizeof(struct capos_recv_header) + m.params_bytes + records_bytes >
+            receive->result.size_bytes)
+        return enter_long();
+    if (server->plain_wait != cpu)
+        return enter_with_partner(server);
+    if (thread->op_spare == nullptr)
+        return enter_with_spare(thread);
     struct gift gift;
-    if (!receive->result.in_ring || receive->special || !thread_waits_for_one(server) ||
-        !message_in_ring(params, (uint64_t)params_bytes + records_bytes) ||
-        !message_in_ring(result, result_bytes_max) ||
-        sizeof(struct capos_recv_header) + params_bytes + records_bytes >
-            receive->result.size_bytes ||
-        !sched_can_run_here(server))
-        return false;
-    if (count > 0 && !gift_find(&gift, thread, sqe, server->process))
-        return false;
-    struct op *call = op_create(thread, sqe->user_data, &minted->object, call_withdraw);
-    if (call == nullptr)
-        return false;
+    if (count > 0 && !gift_find(&gift, thread, &m, server->process))
+        return enter_long();
 
+    struct op *call = op_create_from_spare(thread, read_once(&shared->user_data),
+                                           &minted->object, call_withdraw);
     ring_advance(&thread->ring);
-    call->result = ring_span(thread, result, result_bytes_max);
-    call->delivered = true;
+    call->result.address = m.result;
+    call->result.size_bytes = m.result_bytes_max;
+    call->result.in_ring = true;
+    call->plain = true;
     list_push_back(&server->process->received, &call->queue_link);
-    object_hold(&minted->object);
+    object_hold_for_call(&minted->object);
     slot_assign(endpoint, call);
     uint8_t *to = server->ring.base + receive->result.address;
     *(struct capos_recv_header *)to = (struct capos_recv_header){
-        .call_id = slot_call_id(endpoint, call->call_slot),
+        .call_id = slot_deliver(call->call_slot),
         .word = minted->word,
         .interface_id = minted->interface_id,
-        .method = sqe->method,
+        .method = method,
     };
     to += sizeof(struct capos_recv_header);
-    memcpy(to, thread->ring.base + params, params_bytes);
+    arch_words_copy(to, thread->ring.base + m.params, m.params_bytes);
     if (count > 0)
-        gift_give(&gift, thread, server->process, to + params_bytes);
-    uint64_t user_data = receive->user_data;
+        gift_give(&gift, thread, server->process, to + m.params_bytes);
     list_remove(&receive->queue_link);
-    op_retire(receive);
-    ring_complete(&server->ring, user_data, 0, 0, params_bytes, count);
-    *out_next = sched_hand_over(thread, server);
-    return true;
+    ring_complete(&server->ring, receive->user_data, 0, 0, m.params_bytes, count);
+    op_retire_to_spare(receive, server);
+    return sched_hand_over(cpu, thread, server);
 }
 
-[[gnu::noinline]] static bool handover_to_server_alone(struct thread *thread,
-                                                       const struct capos_sqe *sqe,
-                                                       struct minted *minted,
-                                                       struct thread **out_next)
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+handover_to_server_with_gift(struct cpu *cpu, struct thread *thread,
+                             const struct capos_sqe *shared, struct minted *minted,
+                             uint16_t method)
 {
-    return handover_to_server(thread, sqe, minted, 0, out_next);
-}
-
-[[gnu::noinline]] static bool handover_to_server_with_gift(struct thread *thread,
-                                                           const struct capos_sqe *sqe,
-                                                           struct minted *minted,
-                                                           struct thread **out_next)
-{
-    return handover_to_server(thread, sqe, minted, 1, out_next);
+    return handover_to_server(cpu, thread, shared, minted, method, 1);
 }
 
 // A call on an object of the kernel.
-static void handover_to_kernel(struct thread *thread, const struct capos_sqe *sqe,
-                               struct object *object, struct thread **out_next)
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+handover_to_kernel(struct thread *thread, const struct capos_sqe *shared, struct object *object)
 {
+    const struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
     ring_advance(&thread->ring);
-    enum status status = call_kernel_object(thread, sqe, object);
+    enum status status = call_kernel_object(thread, &sqe, object);
     if (status != STATUS_PENDING)
-        submit_end(thread, sqe, status);
-    *out_next = enter_wait(thread, 1, CAPOS_FOREVER);
+        submit_end(thread, &sqe, status);
+    return enter_wait(thread, 1, CAPOS_FOREVER);
 }
 
 // An answer to a caller that waits for it, by a server that will wait then.
-[[gnu::always_inline]] static inline bool
-handover_return(struct thread *thread, const struct capos_sqe *sqe, struct endpoint *endpoint,
-                uint32_t count, struct thread **out_next)
+[[gnu::always_inline]] static inline struct thread *
+handover_return(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
+                struct endpoint *endpoint, uint32_t count)
 {
-    struct op *call = slot_lookup(endpoint, sqe->call_id);
-    if (call == nullptr || call->special || call->object->hold_count == 1 ||
-        !list_empty(&endpoint->calls) || !list_empty(&endpoint->notices))
-        return false;
+    const struct call_slot *slot = slot_lookup(endpoint, read_once(&shared->call_id));
+    if (slot == nullptr)
+        return enter_long();
+    struct op *call = slot->op;
+    if (!call->plain || call->object->hold_count == 1 || !list_empty(&endpoint->calls) ||
+        !list_empty(&endpoint->notices))
+        return enter_long();
     struct thread *caller = call->thread;
-    uint64_t answer = sqe->params, buffer = sqe->result;
-    uint32_t answer_bytes = sqe->params_bytes, buffer_bytes = sqe->result_bytes_max;
+    const struct messages m = messages_read(shared);
     uint32_t records_bytes = count * TRANSFER_BYTES;
+    if (caller->op_spare != nullptr || !messages_in_ring(&m, records_bytes) ||
+        m.params_bytes + records_bytes > call->result.size_bytes ||
+        m.result_bytes_max < sizeof(struct capos_recv_header))
+        return enter_long();
+    if (caller->plain_wait != cpu)
+        return enter_with_partner(caller);
+    if (thread->op_spare == nullptr)
+        return enter_with_spare(thread);
     struct gift gift;
-    if (!call->result.in_ring || !thread_waits_for_one(caller) ||
-        (uint64_t)answer_bytes + records_bytes > call->result.size_bytes ||
-        !message_in_ring(answer, (uint64_t)answer_bytes + records_bytes) ||
-        !message_in_ring(buffer, buffer_bytes) ||
-        buffer_bytes < sizeof(struct capos_recv_header) || !sched_can_run_here(caller))
-        return false;
-    if (count > 0 && !gift_find(&gift, thread, sqe, caller->process))
-        return false;
-    struct op *receive = op_create(thread, sqe->user_data, &endpoint->object, receive_withdraw);
-    if (receive == nullptr)
-        return false;
+    if (count > 0 && !gift_find(&gift, thread, &m, caller->process))
+        return enter_long();
 
+    struct op *receive = op_create_from_spare(thread, read_once(&shared->user_data),
+                                              &endpoint->object, receive_withdraw);
     ring_advance(&thread->ring);
-    receive->result = ring_span(thread, buffer, buffer_bytes);
+    receive->result.address = m.result;
+    receive->result.size_bytes = m.result_bytes_max;
+    receive->result.in_ring = true;
+    receive->plain = true;
     list_push_back(&endpoint->receivers, &receive->queue_link);
     uint8_t *to = caller->ring.base + call->result.address;
-    memcpy(to, thread->ring.base + answer, answer_bytes);
+    arch_words_copy(to, thread->ring.base + m.params, m.params_bytes);
     if (count > 0)
-        gift_give(&gift, thread, caller->process, to + answer_bytes);
-    uint64_t user_data = call->user_data;
+        gift_give(&gift, thread, caller->process, to + m.params_bytes);
     list_remove(&call->queue_link); // what call_withdraw does, for one that nobody watches
-    slot_free(endpoint, call->call_slot);
-    call->call_slot = CALL_SLOT_NONE;
-    object_unhold_one_of(call->object);
-    op_retire(call);
-    ring_complete(&caller->ring, user_data, 0, 0, answer_bytes, count);
-    *out_next = sched_hand_over(thread, caller);
-    return true;
+    slot_free(endpoint, call);
+    object_unhold_after_call(call->object);
+    ring_complete(&caller->ring, call->user_data, 0, 0, m.params_bytes, count);
+    op_retire_to_spare(call, caller);
+    return sched_hand_over(cpu, thread, caller);
 }
 
-[[gnu::noinline]] static bool handover_return_alone(struct thread *thread,
-                                                    const struct capos_sqe *sqe,
-                                                    struct endpoint *endpoint,
-                                                    struct thread **out_next)
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+handover_return_with_gift(struct cpu *cpu, struct thread *thread,
+                          const struct capos_sqe *shared, struct endpoint *endpoint)
 {
-    return handover_return(thread, sqe, endpoint, 0, out_next);
+    return handover_return(cpu, thread, shared, endpoint, 1);
 }
 
-[[gnu::noinline]] static bool handover_return_with_gift(struct thread *thread,
-                                                        const struct capos_sqe *sqe,
-                                                        struct endpoint *endpoint,
-                                                        struct thread **out_next)
+// A call.  `word` is the first of the submission.
+[[gnu::always_inline]] static inline struct thread *
+handover_call(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
+              uint64_t word)
 {
-    return handover_return(thread, sqe, endpoint, 1, out_next);
+    const struct cap_slot *slot = slot_of(thread, shared);
+    uint64_t count = word >> 32; // of transfers, and the result index
+    if (slot == nullptr || slot->interface_id != read_once(&shared->interface_id) ||
+        count > 1 || read_once(&shared->reserved1) != 0)
+        return enter_long();
+    struct object *object = slot->object;
+    uint16_t method = (uint16_t)(word >> 16);
+    if (object->type != &minted_type)
+        return handover_to_kernel(thread, shared, object);
+    if (count == 0)
+        return handover_to_server(cpu, thread, shared, minted_of(object), method, 0);
+    return handover_to_server_with_gift(cpu, thread, shared, minted_of(object), method);
 }
 
-static const struct capos_sqe *first_submission(const struct ring *ring)
+// An answer; likewise.
+[[gnu::always_inline]] static inline struct thread *
+handover_answer(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
+                uint64_t word)
+{
+    const struct cap_slot *slot = slot_of(thread, shared);
+    if (slot == nullptr || slot->object->type != &endpoint_type ||
+        read_once(&shared->reserved1) != 0)
+        return enter_long();
+    if (word == WORD_RETURN_RECV)
+        return handover_return(cpu, thread, shared, endpoint_of(slot->object), 0);
+    if (word == (WORD_RETURN_RECV | WORD_ONE_GIFT))
+        return handover_return_with_gift(cpu, thread, shared, endpoint_of(slot->object));
+    return enter_long();
+}
+
+static inline const struct capos_sqe *first_submission(const struct ring *ring)
 {
     const struct capos_sqe *queue =
         (const struct capos_sqe *)(ring->base + CAPOS_RING_SQ_OFFSET);
     return &queue[ring->sq_head % CAPOS_SQ_ENTRIES];
 }
 
-// Takes the quiet releases before the last of `count` submissions, then that one.
-[[gnu::noinline]] static bool handover_behind_releases(struct thread *thread, uint32_t count,
-                                                       struct thread **out_next)
+// Whether one more was submitted than taken, all completions were consumed, there is room for
+// one, and nothing needs attention.
+static inline bool is_single(const struct ring *ring)
+{
+    return ring_user_indices(ring) == ring->indices + 1 && ring->load < CAPOS_CQ_ENTRIES;
+}
+
+// Takes the quiet releases before the last of several submissions.  Returns whether the last
+// can go the short way.
+[[gnu::noinline]] static bool releases_take(struct thread *thread)
 {
     struct ring *ring = &thread->ring;
-    if (count > CAPOS_SQ_ENTRIES || ring_available(ring) != 0 ||
+    uint32_t count = (uint32_t)ring_user_indices(ring) - ring->sq_head;
+    if (count < 2 || count > CAPOS_SQ_ENTRIES || ring_available(ring) != 0 ||
         count > CAPOS_CQ_ENTRIES - ring->pending_count)
         return false;
     for (; count > 1; count--) {
@@ -280,50 +362,45 @@ static const struct capos_sqe *first_submission(const struct ring *ring)
     }
     // What a release made ready has its turn at the end of the upcall, which a hand-over skips.
     const struct cpu *cpu = arch_cpu();
-    bool put_off = cpu->chains_ready || cpu->traces_unread || cpu->watches_due;
-    return !put_off && handover(thread, out_next);
+    return is_single(ring) && cpu->handoff == nullptr && !cpu->chains_ready &&
+           !cpu->traces_unread && !cpu->watches_due;
 }
 
-// Not inlined: what doesn't come here needs no stack frame.
-[[gnu::noinline]] bool handover(struct thread *thread, struct thread **out_next)
+// The one submission of a thread that waits for it.  In line in both its callers, of which the
+// second can't call the first: it could go on for as long as another thread submits releases.
+[[gnu::always_inline]] static inline struct thread *enter_single(struct cpu *cpu,
+                                                                 struct thread *thread)
 {
-    const struct ring *ring = &thread->ring;
-    const struct capos_ring_header *header = ring_header(ring);
-    uint32_t count = __atomic_load_n(&header->sq_tail, __ATOMIC_ACQUIRE) - ring->sq_head;
+    struct ring *ring = &thread->ring;
     const struct capos_sqe *shared = first_submission(ring);
-    uint8_t opcode = *(const volatile uint8_t *)&shared->opcode; // spares a NOP the copy
-    if (count != 1)
-        return count > 1 && opcode == CAPOS_OP_RELEASE &&
-               handover_behind_releases(thread, count, out_next);
-    if ((opcode != CAPOS_OP_CALL && opcode != CAPOS_OP_RETURN_RECV &&
-         opcode != CAPOS_OP_PARK) ||
-        ring_available(ring) != 0 || ring->pending_count >= CAPOS_CQ_ENTRIES ||
-        ring->attention || !sched_can_hand_over())
-        return false;
-    if (opcode == CAPOS_OP_PARK)
-        return *(const volatile uint64_t *)shared == CAPOS_OP_PARK &&
-               park_handover(thread, shared, out_next);
-    const struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
-    const struct cap_slot *slot;
-    [[clang::always_inline]] slot = cap_table_lookup(&thread->process->caps, sqe.cap);
-    uint64_t word;
-    memcpy(&word, &sqe, sizeof word);
-    if (slot == nullptr || sqe.reserved1 != 0)
-        return false;
-    struct object *object = slot->object;
-    word &= ~WORD_METHOD_MASK;
-    if (word == WORD_RETURN_RECV && sqe.method == 0 && object->type == &endpoint_type)
-        return handover_return_alone(thread, &sqe, endpoint_of(object), out_next);
-    if (word == (WORD_RETURN_RECV | WORD_ONE_GIFT) && sqe.method == 0 &&
-        object->type == &endpoint_type)
-        return handover_return_with_gift(thread, &sqe, endpoint_of(object), out_next);
-    if ((word & ~WORD_ONE_GIFT) != WORD_CALL || slot->interface_id != sqe.interface_id)
-        return false;
-    if (object->type != &minted_type) {
-        handover_to_kernel(thread, &sqe, object, out_next);
-        return true;
-    }
-    if (word == WORD_CALL)
-        return handover_to_server_alone(thread, &sqe, minted_of(object), out_next);
-    return handover_to_server_with_gift(thread, &sqe, minted_of(object), out_next);
+    uint64_t word = read_once((const uint64_t *)(const void *)shared);
+    if ((uint16_t)word == WORD_CALL)
+        return handover_call(cpu, thread, shared, word);
+    if ((uint16_t)word == WORD_RETURN_RECV)
+        return handover_answer(cpu, thread, shared, word);
+    if (word == CAPOS_OP_PARK)
+        return park_handover(cpu, thread, shared);
+    if (word != CAPOS_OP_NOP)
+        return enter_long();
+    ring_advance(ring);
+    ring_complete(ring, read_once(&shared->user_data), 0, 0, 0, 0);
+    arch_thread_set_result(&thread->arch, 1);
+    return thread;
+}
+
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+enter_behind_releases(struct cpu *cpu, struct thread *thread)
+{
+    if (!releases_take(thread))
+        return enter_long();
+    return enter_single(cpu, thread);
+}
+
+UPCALL_PRESERVES_NOTHING struct thread *kernel_cap_enter_one(void)
+{
+    struct cpu *cpu = arch_cpu();
+    struct thread *thread = cpu->current;
+    if (!is_single(&thread->ring))
+        return enter_behind_releases(cpu, thread);
+    return enter_single(cpu, thread);
 }

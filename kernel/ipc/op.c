@@ -13,38 +13,85 @@
 
 static struct slab_cache op_cache = SLAB_CACHE(struct op);
 
-struct op *op_create_new(struct thread *thread, uint64_t user_data, struct object *object,
-                         void (*on_cancel)(struct op *op))
+static struct op *op_allocate(struct thread *thread)
 {
-    struct op *op = slab_get(&op_cache, thread->process->budget); // zeroed
+    struct op *op = thread->op_cache;
+    if (op != nullptr) {
+        thread->op_cache = op->next_free;
+        thread->op_cache_count--;
+        return op;
+    }
+    op = slab_get(&op_cache, thread->process->budget); // zeroed
     if (op == nullptr)
         return nullptr;
-    op->thread = thread;
-    op->call_slot = CALL_SLOT_NONE;
-    op_begin(op, user_data, object, on_cancel);
+    op->thread = op->result.thread = thread;
     return op;
 }
 
-void op_storage_free(struct op *op)
+struct op *op_create(struct thread *thread, uint64_t user_data, struct object *object,
+                     void (*on_cancel)(struct op *op))
 {
-    slab_put(&op_cache, op->thread->process->budget, op);
+    if (!op_spare_make(thread))
+        return nullptr;
+    struct op *op = op_create_from_spare(thread, user_data, object, on_cancel);
+    op->plain = false;
+    return op;
+}
+
+bool op_spare_make(struct thread *thread)
+{
+    if (thread->op_spare != nullptr)
+        return true;
+    struct op *op = op_allocate(thread);
+    if (op == nullptr)
+        return false;
+    list_push_back(&thread->operations, &op->thread_link);
+    thread->op_spare = op;
+    return true;
+}
+
+static void op_drop_transfers(struct op *op)
+{
+    transfer_drop(op->transfers);
+    transfer_set_destroy(op->transfers);
+    op->transfers = nullptr;
+}
+
+void op_retire(struct op *op)
+{
+    struct thread *thread = op->thread;
+    ASSERT(!op->special && !op->keeps_object && !list_linked(&op->queue_link));
+    ASSERT(!op->timeout.pending && op->call_slot == nullptr && op->result.thread == thread);
+    if (op->transfers != nullptr)
+        op_drop_transfers(op);
+    if (thread->op_spare == nullptr) {
+        op_retire_to_spare(op, thread);
+        return;
+    }
+    list_remove(&op->thread_link);
+    thread->ring.pending_count--;
+    if (thread->op_cache_count >= OP_CACHE_MAX) {
+        slab_put(&op_cache, thread->process->budget, op);
+        return;
+    }
+    op->next_free = thread->op_cache;
+    thread->op_cache = op;
+    thread->op_cache_count++;
 }
 
 void op_cache_drain(struct thread *thread)
 {
+    if (thread->op_spare != nullptr) {
+        list_remove(&thread->op_spare->thread_link);
+        slab_put(&op_cache, thread->process->budget, thread->op_spare);
+        thread->op_spare = nullptr;
+    }
     while (thread->op_cache != nullptr) {
         struct op *op = thread->op_cache;
         thread->op_cache = op->next_free;
         slab_put(&op_cache, thread->process->budget, op);
     }
     thread->op_cache_count = 0;
-}
-
-void op_drop_transfers(struct op *op)
-{
-    transfer_drop(op->transfers);
-    transfer_set_destroy(op->transfers);
-    op->transfers = nullptr;
 }
 
 void op_keep_object(struct op *op)
@@ -69,6 +116,7 @@ void op_attend_slow(struct op *op)
 {
     struct ring *ring = &op->thread->ring;
     op->special = true;
+    op->plain = false;
     op->trace_id = call_trace_current(ring);
     if (ring->under_way != nullptr)
         chain_attach(op, ring->under_way);
@@ -135,7 +183,7 @@ enum status op_cancel(struct thread *thread, uint64_t user_data)
 {
     LIST_FOR_EACH(op, &thread->operations, struct op, thread_link)
     {
-        if (op->user_data != user_data)
+        if (op->user_data != user_data || op == thread->op_spare)
             continue;
         op->on_cancel(op);
         op_finish_status(op, STATUS_CANCELLED);
@@ -144,12 +192,21 @@ enum status op_cancel(struct thread *thread, uint64_t user_data)
     return STATUS_NOT_FOUND;
 }
 
+// The thread's oldest pending operation; nullptr without one.
+static struct op *first_pending(const struct thread *thread)
+{
+    const struct list *operations = &thread->operations;
+    struct op *op = LIST_FIRST(operations, struct op, thread_link);
+    return op != nullptr && op == thread->op_spare
+               ? LIST_NEXT(operations, op, struct op, thread_link)
+               : op;
+}
+
 void op_discard_all(struct thread *thread)
 {
     // Not a walk: discarding one operation may end others of the same thread.
-    struct list_link *link;
-    while ((link = list_first(&thread->operations)) != nullptr) {
-        struct op *op = container_of(link, struct op, thread_link);
+    struct op *op;
+    while ((op = first_pending(thread)) != nullptr) {
         op->on_cancel(op);
         op_discard(op);
     }

@@ -8,6 +8,9 @@
 //  2. It ends exactly once: op_finish posts its completion, op_discard posts nothing.
 //  3. One that isn't special has no trace id, no promise, no follower and no watcher, and
 //     nothing is linked to it.
+//  4. One that is plain isn't special, has no transfers, and its result buffer is in the ring:
+//     the short ways of ipc/handover.c may complete it.  Nothing else looks at this.
+//  5. result.thread is `thread`, for ever.
 #pragma once
 
 #include <stdint.h>
@@ -23,6 +26,7 @@
 #include <kernel/sched/timeout.h>
 #include <lib/list.h>
 
+struct call_slot;
 struct deferral;
 struct multishot;
 struct object;
@@ -60,67 +64,49 @@ struct op {
         struct span params;
     };
     struct transfer_set *transfers; // resolved capabilities, or nullptr
-    uint32_t call_slot;             // of the Endpoint, or CALL_SLOT_NONE
+    struct call_slot *call_slot;    // of the Endpoint, or nullptr
     uint16_t method;
-    bool delivered;    // a server has received it
     bool keeps_object; // has a reference on the object
     bool special;      // see invariant 3
+    bool plain;        // see invariant 4
 };
 
-constexpr uint32_t CALL_SLOT_NONE = UINT32_MAX;
-
-// A thread keeps this many free ops, so that a round trip of IPC allocates nothing.  A free op
-// is clean: its links are null, no timeout, no transfers, no slot, not delivered, not special.
+// A thread keeps free ops, so that a round trip of IPC allocates nothing: this many in its cache,
+// and before those a spare one that stays in the list of its operations, where it is passed
+// over.  A free op is clean: its queue_link is null, no timeout, no transfers, no slot, not
+// special.
 constexpr uint32_t OP_CACHE_MAX = 4;
 
-// What op_create and op_retire are made of, for the cases that they don't do in line.
-[[nodiscard]] struct op *op_create_new(struct thread *thread, uint64_t user_data,
-                                       struct object *object, void (*on_cancel)(struct op *op));
-void op_drop_transfers(struct op *op);
-void op_storage_free(struct op *op);
-static inline void op_begin(struct op *op, uint64_t user_data, struct object *object,
-                            void (*on_cancel)(struct op *op))
+// A pending operation of a thread on an object.  nullptr when the budget is exhausted.
+[[nodiscard]] struct op *op_create(struct thread *thread, uint64_t user_data,
+                                   struct object *object, void (*on_cancel)(struct op *op));
+
+// The same in line, from the spare, which is there.
+[[nodiscard]] static inline struct op *op_create_from_spare(struct thread *thread,
+                                                            uint64_t user_data,
+                                                            struct object *object,
+                                                            void (*on_cancel)(struct op *op))
 {
-    struct thread *thread = op->thread;
+    struct op *op = thread->op_spare;
+    thread->op_spare = nullptr;
     op->object = object;
     op->on_cancel = on_cancel;
     op->user_data = user_data;
-    list_push_back(&thread->operations, &op->thread_link);
     thread->ring.pending_count++;
-}
-
-// A pending operation of a thread on an object.  nullptr when the budget is exhausted.
-[[nodiscard]] static inline struct op *op_create(struct thread *thread, uint64_t user_data,
-                                                 struct object *object,
-                                                 void (*on_cancel)(struct op *op))
-{
-    struct op *op = thread->op_cache;
-    if (op == nullptr)
-        return op_create_new(thread, user_data, object, on_cancel);
-    thread->op_cache = op->next_free;
-    thread->op_cache_count--;
-    op_begin(op, user_data, object, on_cancel);
     return op;
 }
 
+// Makes sure that the thread has a spare; false when the budget is exhausted.
+[[nodiscard]] bool op_spare_make(struct thread *thread);
+
 // Frees an op that isn't special and keeps no object, without a completion.
-static inline void op_retire(struct op *op)
+void op_retire(struct op *op);
+
+// The same in line for one that is clean already, and whose thread has no spare.
+static inline void op_retire_to_spare(struct op *op, struct thread *thread)
 {
-    struct thread *thread = op->thread;
-    ASSERT(!op->special && !op->keeps_object && !list_linked(&op->queue_link));
-    ASSERT(!op->timeout.pending && op->call_slot == CALL_SLOT_NONE);
-    if (op->transfers != nullptr)
-        op_drop_transfers(op);
-    op->delivered = false;
-    list_remove(&op->thread_link);
+    thread->op_spare = op;
     thread->ring.pending_count--;
-    if (thread->op_cache_count >= OP_CACHE_MAX) {
-        op_storage_free(op);
-        return;
-    }
-    op->next_free = thread->op_cache;
-    thread->op_cache = op;
-    thread->op_cache_count++;
 }
 
 // Takes a reference on the op's object for the op's life.

@@ -26,6 +26,7 @@
 #include <kernel/object/entropy_source.h>
 #include <kernel/object/object.h>
 #include <kernel/object/objects.h>
+#include <kernel/sched/hand_over.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/sched.h>
 #include <kernel/sched/thread.h>
@@ -222,9 +223,8 @@ static uint64_t read_once(const uint64_t *word)
     return *(const volatile uint64_t *)word;
 }
 
-// Not inlined: the short way of IPC needs none of its registers.
-[[gnu::noinline]] bool park_handover(struct thread *thread, const struct capos_sqe *shared,
-                                     struct thread **out_next)
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] struct thread *
+park_handover(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared)
 {
     struct space *space = &thread->process->space;
     struct space_word target, word;
@@ -237,15 +237,14 @@ static uint64_t read_once(const uint64_t *word)
         slot->object != park_space_object() ||
         space_word_at(space, other, &target) != STATUS_OK ||
         (woken = sleeper_first(bucket_of(&target), &target)) == nullptr || woken->special ||
-        !thread_waits_for_one(woken->thread) ||
         space_load(space, address, 4, &value) != STATUS_OK ||
         value != read_once(&shared->expected) ||
-        space_word_at(space, address, &word) != STATUS_OK)
-        return false;
-    struct op *op =
-        op_create(thread, read_once(&shared->user_data), park_space_object(), sleeper_withdraw);
-    if (op == nullptr)
-        return false;
+        space_word_at(space, address, &word) != STATUS_OK || !op_spare_make(thread) ||
+        !sched_can_hand_over_to(woken->thread, cpu))
+        return kernel_cap_enter(1, CAPOS_FOREVER);
+    struct op *op = op_create_from_spare(thread, read_once(&shared->user_data),
+                                         park_space_object(), sleeper_withdraw);
+    op->plain = false;
 
     ring_advance(&thread->ring);
     struct thread *next = woken->thread;
@@ -253,8 +252,7 @@ static uint64_t read_once(const uint64_t *word)
     sleeper_withdraw(woken);
     op_retire(woken);
     sleeper_queue(op, space, &word, address);
-    *out_next = sched_hand_over(thread, next);
-    return true;
+    return sched_hand_over(cpu, thread, next);
 }
 
 // ---- The end of memory ---------------------------------------------------------------------

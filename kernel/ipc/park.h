@@ -8,7 +8,9 @@
 #include <abi/ring.h>
 #include <gen/status.h>
 #include <kernel/mm/space.h>
+#include <kernel/upcall.h>
 
+struct cpu;
 struct thread;
 
 // Empties the table of sleepers.
@@ -25,8 +27,8 @@ void park_init(void);
 // returns false; the long way then has the same outcome.  Called by ipc/handover.c, which
 // has checked the ring: `shared`, a PARK of a 32-bit word, is its only submission, and the
 // thread waits for one completion, without a deadline.
-[[nodiscard]] bool park_handover(struct thread *thread, const struct capos_sqe *shared,
-                                 struct thread **out_next);
+[[nodiscard]] UPCALL_PRESERVES_NOTHING struct thread *
+park_handover(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared);
 
 void park_wake_range_slow(struct space *space, uint64_t start, uint64_t end);
 

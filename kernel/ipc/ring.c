@@ -17,7 +17,7 @@ static_assert(CAPOS_RING_SQ_OFFSET + CAPOS_SQ_ENTRIES * sizeof(struct capos_sqe)
 
 void ring_init(struct ring *ring, uint8_t *base)
 {
-    *ring = (struct ring){.base = base};
+    *ring = (struct ring){.base = base, .indices = 0, .load = 0};
     *ring_header(ring) = (struct capos_ring_header){
         .magic = CAPOS_RING_MAGIC,
         .ring_bytes = CAPOS_RING_BYTES,

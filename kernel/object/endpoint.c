@@ -90,8 +90,7 @@ void call_withdraw(struct op *op)
     call_tell_watcher(op, false);
     if (list_linked(&op->queue_link))
         list_remove(&op->queue_link);
-    slot_free(endpoint, op->call_slot);
-    op->call_slot = CALL_SLOT_NONE;
+    slot_free(endpoint, op);
     object_unhold(op->object);
 }
 
@@ -263,7 +262,7 @@ static enum delivery call_deliver(struct op *call, const struct span *buffer,
         return DELIVERY_CALL_FAILED;
     }
     struct capos_recv_header header = {
-        .call_id = slot_call_id(minted->endpoint, call->call_slot),
+        .call_id = call->call_slot->next_id,
         .word = minted->word,
         .interface_id = minted->interface_id,
         .method = call->method,
@@ -282,7 +281,7 @@ static enum delivery call_deliver(struct op *call, const struct span *buffer,
     if (list_linked(&call->queue_link))
         list_remove(&call->queue_link);
     list_push_back(&server->received, &call->queue_link);
-    call->delivered = true;
+    (void)slot_deliver(call->call_slot);
     *out_transfer_count = transfer_count;
     return DELIVERY_DONE;
 }
@@ -368,6 +367,7 @@ static enum status call_admit(struct thread *thread, const struct capos_sqe *sqe
     op->params = params;
     op->params.size_bytes = sqe->params_bytes; // the message alone
     op->method = sqe->method;
+    op->plain = result.in_ring && sqe->transfer_count == 0;
     if (sqe->transfer_count > 0) {
         op->transfers = transfer_set_create(thread->process);
         status = op->transfers == nullptr
@@ -393,7 +393,7 @@ enum status endpoint_call(struct thread *thread, const struct capos_sqe *sqe,
         return submit_fail(thread, sqe, STATUS_DISCONNECTED, reason_revoked);
     if (endpoint->closed)
         return submit_fail(thread, sqe, STATUS_DISCONNECTED, reason_gone);
-    if (endpoint->first_free == CALL_SLOT_NONE)
+    if (endpoint->first_free == nullptr)
         return submit_fail(thread, sqe, STATUS_OVERLOADED, reason_full);
     struct op *op;
     enum status status = call_admit(thread, sqe, minted, &op);
@@ -442,6 +442,7 @@ enum status endpoint_receive(struct thread *thread, const struct capos_sqe *sqe,
     if (op == nullptr)
         return STATUS_OVERLOADED;
     op->result = buffer;
+    op->plain = buffer.in_ring;
     op_attend(op, &thread->ring);
     list_push_back(&endpoint->receivers, &op->queue_link);
     return STATUS_PENDING;
@@ -520,7 +521,8 @@ static struct op *multishot_find(struct thread *thread, const struct object *end
 {
     LIST_FOR_EACH(op, &thread->operations, struct op, thread_link)
     {
-        if (op->user_data == user_data && is_multishot(op) && op->object == endpoint)
+        if (op->user_data == user_data && op != thread->op_spare && is_multishot(op) &&
+            op->object == endpoint)
             return slot < op->multishot->slot_count && (op->multishot->taken >> slot & 1) != 0
                        ? op
                        : nullptr;
@@ -595,7 +597,7 @@ enum status endpoint_return(struct thread *thread, const struct capos_sqe *sqe,
                             struct object *object)
 {
     struct endpoint *endpoint = endpoint_of(object);
-    struct op *call = slot_lookup(endpoint, sqe->call_id);
+    struct op *call = call_lookup(endpoint, sqe->call_id);
     if (call == nullptr)
         return STATUS_NOT_FOUND;
     bool exception = (sqe->flags & CAPOS_SQE_EXCEPTION) != 0;
@@ -710,9 +712,12 @@ struct object *endpoint_create(struct budget *budget, uint32_t queue_max)
     object_get(&budget->object);
     endpoint->budget = budget;
     endpoint->slot_count = queue_max;
-    endpoint->first_free = CALL_SLOT_NONE;
-    for (uint32_t i = queue_max; i-- > 0;)
-        slot_free(endpoint, i);
+    for (uint32_t i = queue_max; i-- > 0;) {
+        struct call_slot *slot = &endpoint->slots[i];
+        *slot = (struct call_slot){.next_id = UINT64_C(1) << 32 | (i + 1),
+                                   .next_free = endpoint->first_free};
+        endpoint->first_free = slot;
+    }
     list_init(&endpoint->receivers);
     list_init(&endpoint->full);
     list_init(&endpoint->calls);
@@ -768,7 +773,7 @@ enum status endpoint_disconnect(struct object *self, struct invocation *)
     struct endpoint *endpoint = endpoint_of(self);
     for (uint32_t i = 0; i < endpoint->slot_count; i++) {
         struct op *op = endpoint->slots[i].op;
-        if (op != nullptr && op->delivered)
+        if (op != nullptr && call_is_delivered(op))
             call_fail(op, STATUS_DISCONNECTED, reason_ended);
     }
     return STATUS_OK;
@@ -783,7 +788,7 @@ enum status endpoint_watch(struct object *self, struct invocation *invocation,
                            const struct endpoint_watch_params *params,
                            struct endpoint_watch_results *out_results)
 {
-    struct op *call = slot_lookup(endpoint_of(self), params->call_id);
+    struct op *call = call_lookup(endpoint_of(self), params->call_id);
     if (call == nullptr) {
         out_results->answered = false;
         return STATUS_OK;
@@ -796,5 +801,6 @@ enum status endpoint_watch(struct object *self, struct invocation *invocation,
     op->watched = call;
     call->watcher = op;
     call->special = true;
+    call->plain = false;
     return STATUS_PENDING;
 }

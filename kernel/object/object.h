@@ -55,15 +55,20 @@ void object_put(struct object *object);
 // A hold carries its own reference.
 static inline void object_hold(struct object *object)
 {
-    ASSERT(object->reference_count > 0 && object->reference_count < UINT32_MAX);
+    ASSERT(object->reference_count > 0 && object->reference_count < UINT32_MAX / 2);
     object->reference_count++;
     object->hold_count++;
 }
 void object_unhold(struct object *object);
-// Drops a hold that isn't the last.
-static inline void object_unhold_one_of(struct object *object)
+// A hold for the time of a call on an object that is held, and its end when it isn't the last:
+// object_hold leaves room for as many calls as there can be.
+static inline void object_hold_for_call(struct object *object)
 {
-    ASSERT(object->hold_count > 1 && object->reference_count > 1);
+    object->reference_count++;
+    object->hold_count++;
+}
+static inline void object_unhold_after_call(struct object *object)
+{
     object->reference_count--;
     object->hold_count--;
 }

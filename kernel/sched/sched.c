@@ -148,6 +148,8 @@ static void move(struct thread *thread, struct cpu *cpu)
 {
     thread->virtual_ns += cpu->virtual_time - thread->cpu->virtual_time;
     thread->cpu = cpu;
+    if (thread->plain_wait != nullptr)
+        thread->plain_wait = cpu;
 }
 
 // ---- Time ---------------------------------------------------------------------------
@@ -188,6 +190,13 @@ void sched_account(void)
         account(arch_cpu_at(i), now_ns);
 }
 
+// A thread that slept doesn't save up the time.
+static void credit_limit(const struct cpu *cpu, struct thread *thread)
+{
+    if (thread->virtual_ns + SLEEPER_CREDIT_NS < cpu->virtual_time)
+        thread->virtual_ns = cpu->virtual_time - SLEEPER_CREDIT_NS;
+}
+
 // A thread that doesn't run no longer pays for the one that does.
 static void donation_end(struct thread *thread)
 {
@@ -195,6 +204,8 @@ static void donation_end(struct thread *thread)
     if (cpu->charged != thread || cpu->current == thread)
         return;
     account(cpu, arch_now_ns());
+    if (cpu->current != nullptr)
+        credit_limit(cpu, cpu->current);
     cpu->charged = cpu->current;
 }
 
@@ -203,9 +214,9 @@ static void wait_end(const struct cpu *cpu, struct thread *thread)
 {
     if (thread->wait_timeout.pending)
         timeout_stop(&thread->wait_timeout);
+    thread->plain_wait = nullptr;
     arch_thread_set_result(&thread->arch, ring_available(&thread->ring));
-    if (thread->virtual_ns + SLEEPER_CREDIT_NS < cpu->virtual_time)
-        thread->virtual_ns = cpu->virtual_time - SLEEPER_CREDIT_NS;
+    credit_limit(cpu, thread);
 }
 
 static void timer_update(struct cpu *cpu)
@@ -227,7 +238,7 @@ static void timer_update(struct cpu *cpu)
 // A process may gain or lose its Timer while it runs, so this isn't a matter of switching.
 static void clock_update(struct cpu *cpu)
 {
-    bool allowed = cpu->current->process->caps.clock_holds > 0;
+    bool allowed = cpu->current->process->caps.tells_time;
     if (allowed != cpu->tsc_allowed) {
         cpu->tsc_allowed = allowed;
         arch_set_tsc_allowed(allowed);
@@ -367,15 +378,24 @@ void sched_forget(struct thread *thread)
     }
     if (thread->wait_timeout.pending)
         timeout_stop(&thread->wait_timeout);
+    thread->plain_wait = nullptr;
     thread->state = THREAD_NEW; // what its end completes doesn't make it ready
 }
 
-void sched_block(struct thread *thread)
+void sched_block(struct thread *thread, bool plainly)
 {
     struct cpu *cpu = arch_cpu();
     ASSERT(cpu->current == thread && thread->state == THREAD_RUNNING);
     thread->state = THREAD_WAITING;
+    thread->plain_wait = plainly ? cpu : nullptr;
     cpu->changed = true;
+}
+
+// The clock of a thread that was handed over to may still stand where it fell asleep.
+static void current_catch_up(struct cpu *cpu)
+{
+    if (cpu->charged != cpu->current)
+        credit_limit(cpu, cpu->current);
 }
 
 // Takes the CPU from the current thread.
@@ -412,6 +432,7 @@ static void yield(struct cpu *cpu)
         cpu->slice_end_ns = now_ns + SCHED_SLICE_NS;
     }
     account(cpu, now_ns);
+    current_catch_up(cpu);
     cpu->charged = nullptr;
     current_queue(cpu);
 }
@@ -535,6 +556,7 @@ static void leave_finish(struct cpu *cpu)
         yield(cpu);
     struct thread *current = cpu->current;
     if (current != nullptr && current->state == THREAD_RUNNING) {
+        current_catch_up(cpu);
         handoff_queue(cpu);
         if (!may_run_on(current, cpu) || is_overtaken(cpu))
             current_queue(cpu);
@@ -570,6 +592,7 @@ void sched_preempt(void)
     if (current == nullptr || current->state != THREAD_RUNNING)
         return;
     account(cpu, arch_now_ns());
+    current_catch_up(cpu);
     cpu->charged = current; // the donation ends with the slice at the latest
     handoff_queue(cpu);
     struct thread *first = queue_first(cpu);
@@ -583,36 +606,19 @@ void sched_preempt(void)
 
 // ---- Hand-over ----------------------------------------------------------------------
 
-bool sched_can_hand_over(void)
+bool sched_come_here(struct thread *thread)
 {
-    return arch_cpu()->handoff == nullptr;
-}
-
-[[gnu::noinline]] static bool come_here(struct thread *thread, struct cpu *cpu)
-{
-    if (!may_run_on(thread, cpu))
+    struct cpu *cpu = arch_cpu();
+    if (thread->plain_wait == nullptr || !may_run_on(thread, cpu))
         return false;
     donation_end(thread);
     move(thread, cpu);
     return true;
 }
 
-bool sched_can_run_here(struct thread *thread)
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] struct thread *
+sched_clock_update(struct thread *current)
 {
-    struct cpu *cpu = arch_cpu();
-    return thread->cpu == cpu || come_here(thread, cpu);
-}
-
-struct thread *sched_hand_over(struct thread *from, struct thread *to)
-{
-    struct cpu *cpu = arch_cpu();
-    ASSERT(cpu->current == from && to->state == THREAD_WAITING && cpu->handoff == nullptr);
-    from->state = THREAD_WAITING;
-    from->wait_count = 1;
-    wait_end(cpu, to);
-    to->state = THREAD_RUNNING;
-    trace(TRACE_SWITCH, to->process->id, to->id);
-    cpu->current = to; // cpu->charged stays: the server works on its caller's time
-    clock_update(cpu);
-    return to;
+    clock_update(arch_cpu());
+    return current;
 }

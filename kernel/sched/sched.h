@@ -13,6 +13,7 @@
 #pragma once
 
 #include <kernel/sched/thread.h>
+#include <kernel/upcall.h>
 
 struct cap_table;
 
@@ -40,8 +41,8 @@ void sched_ready(struct thread *thread);
 // returns.
 void sched_forget(struct thread *thread);
 
-// The current thread blocks until something makes it ready.
-void sched_block(struct thread *thread);
+// The current thread blocks until something makes it ready; it may wait plainly.
+void sched_block(struct thread *thread, bool plainly);
 
 // The current thread lets those that are ready go first, once; without any it runs on.
 void sched_give_way(void);
@@ -58,10 +59,10 @@ void sched_set_affinity(struct thread *thread, uint64_t cpus);
 // from it if its slice is over or somebody ready is far behind it.
 void sched_preempt(void);
 
-// The current thread waits for one completion, and `to`, which waits and has its completion,
-// runs at once: sched_block, sched_ready and sched_leave in one.  Only if
-// sched_can_hand_over: nobody else became ready in this upcall; and sched_can_run_here, which
-// moves the clock of a waiting thread to this CPU if it may run here.
-[[nodiscard]] bool sched_can_hand_over(void);
-[[nodiscard]] bool sched_can_run_here(struct thread *thread);
-[[nodiscard]] struct thread *sched_hand_over(struct thread *from, struct thread *to);
+// The parts of hand_over.h that aren't done in line.  Brings a thread that waits plainly to this
+// CPU; false if it doesn't, or may not run here.
+[[nodiscard]] bool sched_come_here(struct thread *thread);
+// Tells arch whether the process of `current`, the current thread, may read the time-stamp
+// counter; returns the thread.
+[[nodiscard]] UPCALL_PRESERVES_NOTHING struct thread *
+sched_clock_update(struct thread *current);

@@ -7,12 +7,16 @@
 // Invariants:
 //  1. RUNNING: it is cpu->current.  READY: it is in cpu->queue or is cpu->handoff.
 //     WAITING: neither, and it is in cap_enter.  Here `cpu` is thread->cpu.
-//  2. Each pending operation is in `operations`; their number is ring.pending_count.
+//  2. Each pending operation is in `operations`; their number is ring.pending_count, with the
+//     entries that a RECV with many slots holds.  op_spare is there too.
 //  3. A thread that is some cpu->current isn't torn down under that CPU's feet: it is marked
 //     `ending`, and sched_leave does it at the end of the upcall.  Marked are a thread that
 //     has exited and every thread of a process that is ending; none takes another
 //     submission or returns to user mode.
 //  4. 1 <= priority <= priority_max <= PRIORITY_MAX.
+//  5. A thread waits plainly if it waits for one completion, for ever, and there was none when
+//     it began: its next completion makes it run, and its cap_enter returns 1.  What other
+//     threads of the process write into its ring meanwhile doesn't matter to that.
 #pragma once
 
 #include <stdint.h>
@@ -61,10 +65,12 @@ struct thread {
     uint8_t priority_max;
     uint32_t wait_count;         // WAITING: completions that end the wait
     struct timeout wait_timeout; // WAITING with a deadline
+    struct cpu *plain_wait;      // `cpu` if WAITING plainly (invariant 5), else nullptr
     struct list operations;      // struct op.thread_link
     struct list promises;        // struct promise.thread_link
     uint32_t promise_count;
-    struct op *op_cache; // free ops, charged already
+    struct op *op_spare; // a free op that stays in `operations`, or nullptr
+    struct op *op_cache; // further free ops; all are charged already
     uint32_t op_cache_count;
     struct rbtree_node queue_node;
     struct cpu *cpu;     // where it runs, is queued, or ran last
@@ -76,13 +82,6 @@ struct thread {
     struct thread_handle *handle; // referenced; nullptr: the process's first thread
     int64_t exit_code;
 };
-
-// Whether a thread can run as soon as it gets one completion.
-[[nodiscard]] static inline bool thread_waits_for_one(const struct thread *thread)
-{
-    return thread->state == THREAD_WAITING &&
-           ring_available(&thread->ring) + 1 >= thread->wait_count;
-}
 
 // A thread of a process: its ring is mapped into the process's space; not started.
 // nullptr when the process's budget is exhausted.

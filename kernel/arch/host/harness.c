@@ -422,7 +422,8 @@ int64_t actor_returned(const struct actor *actor)
 int64_t actor_enter(struct actor *actor, uint64_t min_complete, uint64_t timeout_ns)
 {
     actor_run(actor);
-    host_resume(kernel_cap_enter(min_complete, timeout_ns));
+    bool one = min_complete == 1 && timeout_ns == CAPOS_FOREVER; // as entry.S does
+    host_resume(one ? kernel_cap_enter_one() : kernel_cap_enter(min_complete, timeout_ns));
     return actor_returned(actor);
 }
 

@@ -91,11 +91,15 @@ static uint32_t check_operation(const struct thread *thread, struct op *op)
         else
             count_hold(entry->object);
     }
-    if (op->call_slot == CALL_SLOT_NONE)
+    HOLDS(op->result.thread == thread, "an operation's results are for its own thread");
+    HOLDS(!op->plain || (!op->special && op->transfers == nullptr && op->result.in_ring),
+          "a plain operation is plain");
+    if (op->call_slot == nullptr)
         return moved;
     HOLDS(is_minted(op->object), "only calls on minted objects have a slot");
     const struct endpoint *endpoint = minted_of(op->object)->endpoint;
-    HOLDS(op->call_slot < endpoint->slot_count && endpoint->slots[op->call_slot].op == op,
+    HOLDS(op->call_slot >= endpoint->slots &&
+              op->call_slot < endpoint->slots + endpoint->slot_count && op->call_slot->op == op,
           "a call's slot is its own");
     HOLDS(list_linked(&op->queue_link), "a call is queued, or of the process that received it");
     count_hold(op->object);
@@ -132,8 +136,11 @@ static uint32_t check_thread(const struct thread *thread)
 {
     uint32_t count = 0, moved = 0;
     for (struct list_link *link = list_first(&thread->operations); link != nullptr;
-         link = list_next(&thread->operations, link), count++) {
+         link = list_next(&thread->operations, link)) {
         struct op *op = container_of(link, struct op, thread_link);
+        if (op == thread->op_spare)
+            continue;
+        count++;
         moved += check_operation(thread, op);
         if (is_multishot(op))
             count += multishot_free_slots(op->multishot); // each holds an entry too
@@ -142,6 +149,10 @@ static uint32_t check_thread(const struct thread *thread)
     HOLDS(count <= CAPOS_CQ_ENTRIES, "every pending operation has a completion entry");
     HOLDS((thread->state == THREAD_RUNNING) == is_current(thread),
           "a running thread is the current one of a CPU");
+    HOLDS(thread->plain_wait == nullptr ||
+              (thread->state == THREAD_WAITING && thread->plain_wait == thread->cpu &&
+               thread->wait_count == 1 && !thread->wait_timeout.pending),
+          "who waits plainly waits for one completion, for ever");
     check_chains(thread);
     return moved;
 }
@@ -158,7 +169,7 @@ static void check_table(const struct cap_table *table, uint32_t moved)
             if (slot->object == nullptr)
                 continue;
             live++;
-            in_transit += slot->in_transit;
+            in_transit += cap_slot_in_transit(slot);
             tell_time += slot->object->type->tells_time;
             count_hold(slot->object);
         }
@@ -173,6 +184,7 @@ static void check_table(const struct cap_table *table, uint32_t moved)
     HOLDS(free == table->free_count, "free slots are counted");
     HOLDS(live + free + retired == table->slot_count, "no slot is lost");
     HOLDS(tell_time == table->clock_holds, "holds that tell the time are counted");
+    HOLDS(table->tells_time == (tell_time > 0), "who holds one may tell the time");
     HOLDS(in_transit == moved, "what is in transit is on its way");
 }
 
@@ -204,7 +216,7 @@ static void check_process(struct process *process)
     }
     for (struct list_link *link = list_first(&process->received); link != nullptr;
          link = list_next(&process->received, link))
-        HOLDS(container_of(link, struct op, queue_link)->delivered,
+        HOLDS(call_is_delivered(container_of(link, struct op, queue_link)),
               "a process has received calls that were delivered");
     check_table(&process->caps, moved);
     // Now and then, for it takes long; where a start failed, a ring's place stays taken.
@@ -223,7 +235,7 @@ static uint32_t count_calls(const struct endpoint *endpoint)
         struct op *op = container_of(link, struct op, queue_link);
         HOLDS(is_minted(op->object) && minted_of(op->object)->endpoint == endpoint,
               "a queued call is for its endpoint");
-        HOLDS(op->call_slot != CALL_SLOT_NONE && !op->delivered,
+        HOLDS(op->call_slot != nullptr && !call_is_delivered(op),
               "a queued call isn't delivered");
     }
     return count;
@@ -236,15 +248,14 @@ static void check_slots(const struct endpoint *endpoint, uint32_t queued)
         const struct op *op = endpoint->slots[i].op;
         if (op == nullptr)
             continue;
-        HOLDS(op->call_slot == i, "a slot's call knows it");
+        HOLDS(op->call_slot == &endpoint->slots[i], "a slot's call knows it");
         used++;
-        delivered += op->delivered;
+        delivered += call_is_delivered(op);
     }
-    for (uint32_t i = endpoint->first_free; i != CALL_SLOT_NONE; free++) {
-        HOLDS(i < endpoint->slot_count && free < endpoint->slot_count,
-              "the free list of slots ends");
-        i = endpoint->slots[i].next_free;
-    }
+    for (const struct call_slot *slot = endpoint->first_free; slot != nullptr;
+         slot = slot->next_free, free++)
+        HOLDS(free < endpoint->slot_count && slot->op == nullptr && slot->call_id == 0,
+              "the free list of slots ends, and they are free");
     HOLDS(used + free == endpoint->slot_count, "no slot of an endpoint is lost");
     HOLDS(used == delivered + queued, "an unfinished call is queued or delivered");
     HOLDS(!endpoint->closed || used == 0, "a closed endpoint has no calls");

@@ -107,6 +107,11 @@ void host_machine_fini(void)
     memset(&machine, 0, sizeof machine);
 }
 
+void arch_words_copy(void *to, const void *from, size_t size_bytes)
+{
+    memcpy(to, from, size_bytes);
+}
+
 void *arch_frame_pointer(paddr_t address)
 {
     uint64_t offset = address - HOST_RAM_BASE;

@@ -15,7 +15,9 @@
 //  4. Nothing of a thread is touched after the lock has been dropped, and before it is taken
 //     only its saved registers are written: who ends a thread that another CPU runs makes
 //     that CPU leave it first (remote.h).
-//  5. No register that the kernel has used reaches the user: SYSCALL returns with all
+//  5. SYSRET to an address that isn't canonical would fault in ring 0.  It returns behind a
+//     SYSCALL instruction, and the last user page ends a page before the hole (USER_ADDRESS_END).
+//  6. No register that the kernel has used reaches the user: SYSCALL returns with all
 //     caller-saved ones cleared but RAX, RCX and R11, which hold what was the user's.
 //
 // References: Intel SDM volume 2, SYSCALL, SYSRET, SWAPGS; volume 3, 6.14.
@@ -64,7 +66,6 @@ syscall_entry:
     movq %r13, THREAD_R13(%rdx)
     movq %r14, THREAD_R14(%rdx)
     movq %r15, THREAD_R15(%rdx)
-    movb $THREAD_KIND_SYSCALL, THREAD_KIND(%rdx)
     movl $1, %ecx // KERNEL_LOCK_TAKEN
     xchgw %cx, kernel_lock(%rip)
     testl %ecx, %ecx
@@ -72,21 +73,28 @@ syscall_entry:
 .Lsyscall_locked:
     cmpq $1, %rax
     jne .Lsyscall_other
+    cmpq $1, %rdi
+    jne .Lsyscall_enter
+    cmpq $-1, %rsi // CAPOS_FOREVER
+    jne .Lsyscall_enter
+    call kernel_cap_enter_one // preserves nothing
+    cmpq %gs:PERCPU_THREAD, %rax
+    jne .Lswitch
+    jmp .Lresume_preserved
+.Lsyscall_enter:
     call kernel_cap_enter
 
 .Lsyscall_leave: // RAX: the thread to resume, or null, which PERCPU_THREAD never is.
                  // RBX, RBP, R12 to R15 are as at entry
     cmpq %gs:PERCPU_THREAD, %rax
-    jne .Lresume_other
-    movq %rax, %rdx
-.Lsysret: // RDX: the thread; its callee-saved registers are loaded
-    movq THREAD_RIP(%rdx), %rcx
-    btq $47, %rcx
-    jc .Lsysret_not_canonical
-.Lsysret_canonical:
-    movq THREAD_RFLAGS(%rdx), %r11
-    movq THREAD_RAX(%rdx), %rax
-    movq THREAD_RSP(%rdx), %rsp
+    jne .Lswitch
+.Lsysret: // RAX: the thread; its callee-saved registers are loaded
+    swapgs
+.Lsysret_user_gs:
+    movq THREAD_RIP(%rax), %rcx
+    movq THREAD_RFLAGS(%rax), %r11
+    movq THREAD_RSP(%rax), %rsp
+    movq THREAD_RAX(%rax), %rax
     xorl %edi, %edi
     xorl %esi, %esi
     xorl %edx, %edx
@@ -94,15 +102,53 @@ syscall_entry:
     xorl %r9d, %r9d
     xorl %r10d, %r10d
     movb $0, kernel_lock(%rip)
-    swapgs
     sysretq
 
-// A SYSRET to a non-canonical address would fault in ring 0.  No user page ends at the
-// hole, so this isn't reached; if it were, the thread would fault on the first address
-// that is never mapped.
-.Lsysret_not_canonical:
-    movq $0x7ffffffff000, %rcx // USER_ADDRESS_END
-    jmp .Lsysret_canonical
+// From a thread that made a system call to another that did: thread_switch in line, without
+// what is needed for those that were interrupted.  RAX: the other, or null.
+.Lswitch:
+    testq %rax, %rax
+    jz .Lidle
+    cmpb $THREAD_KIND_SYSCALL, THREAD_KIND(%rax)
+    jne .Lresume_other
+    movq %gs:PERCPU_THREAD, %rsi
+    movw %ds, THREAD_DATA_SELECTORS(%rsi)
+    movw %es, THREAD_DATA_SELECTORS+2(%rsi)
+    movw %fs, THREAD_DATA_SELECTORS+4(%rsi)
+    movw %gs, THREAD_DATA_SELECTORS+6(%rsi)
+    cmpq $0, THREAD_DATA_SELECTORS(%rsi)
+    jne .Lresume_other // clears them
+    movq %rax, %rdi
+    movq %rdi, %gs:PERCPU_THREAD
+    stmxcsr THREAD_MXCSR(%rsi)
+    fnstcw THREAD_X87(%rsi)
+    movq THREAD_ROOT(%rdi), %rcx
+    cmpq %gs:PERCPU_CR3, %rcx
+    je 1f // of the same process: its vector registers may stay
+    movq %rcx, %gs:PERCPU_CR3
+    movq %rcx, %cr3
+    movl $-1, %eax
+    movl $-1, %edx
+    xrstor64 fpu_initial(%rip)
+1:  ldmxcsr THREAD_MXCSR(%rdi)
+    fldcw THREAD_X87(%rdi)
+    rdfsbaseq %rcx
+    movq %rcx, THREAD_FS_BASE(%rsi)
+    movq THREAD_FS_BASE(%rdi), %rcx
+    wrfsbaseq %rcx
+    swapgs // what follows can't fault, and an NMI finds struct percpu by itself
+    rdgsbaseq %rcx
+    movq %rcx, THREAD_GS_BASE(%rsi)
+    movq THREAD_GS_BASE(%rdi), %rcx
+    wrgsbaseq %rcx
+    movq %rdi, %rax
+    movq THREAD_RBX(%rax), %rbx
+    movq THREAD_RBP(%rax), %rbp
+    movq THREAD_R12(%rax), %r12
+    movq THREAD_R13(%rax), %r13
+    movq THREAD_R14(%rax), %r14
+    movq THREAD_R15(%rax), %r15
+    jmp .Lsysret_user_gs
 
 .Lsyscall_other:
     testq %rax, %rax
@@ -142,18 +188,20 @@ resume:
     jz .Lidle
     movq %rax, %rdi
     call thread_switch
-1:  movq %rax, %rdx
-    cmpb $THREAD_KIND_SYSCALL, THREAD_KIND(%rdx)
+1:  cmpb $THREAD_KIND_SYSCALL, THREAD_KIND(%rax)
     jne .Lresume_interrupted
-    movq THREAD_RBX(%rdx), %rbx
-    movq THREAD_RBP(%rdx), %rbp
-    movq THREAD_R12(%rdx), %r12
-    movq THREAD_R13(%rdx), %r13
-    movq THREAD_R14(%rdx), %r14
-    movq THREAD_R15(%rdx), %r15
+.Lresume_preserved:
+    movq THREAD_RBX(%rax), %rbx
+    movq THREAD_RBP(%rax), %rbp
+    movq THREAD_R12(%rax), %r12
+    movq THREAD_R13(%rax), %r13
+    movq THREAD_R14(%rax), %r14
+    movq THREAD_R15(%rax), %r15
     jmp .Lsysret
 
 .Lresume_interrupted:
+    movq %rax, %rdx
+    movb $THREAD_KIND_SYSCALL, THREAD_KIND(%rdx) // what its next system call makes it
     pushq $SELECTOR_USER_DATA
     pushq THREAD_RSP(%rdx)
     pushq THREAD_RFLAGS(%rdx)

@@ -67,27 +67,31 @@
 #define BOOT_MULTIBOOT2 2
 
 // ---- struct arch_thread: see thread.h -----------------------------------------------
-#define THREAD_RBX     0
-#define THREAD_RBP     8
-#define THREAD_R12     16
-#define THREAD_R13     24
-#define THREAD_R14     32
-#define THREAD_R15     40
-#define THREAD_RSP     48
-#define THREAD_RIP     56
-#define THREAD_RFLAGS  64
-#define THREAD_RAX     72
-#define THREAD_RCX     80
-#define THREAD_RDX     88
-#define THREAD_RSI     96
-#define THREAD_RDI     104
-#define THREAD_R8      112
-#define THREAD_R9      120
-#define THREAD_R10     128
-#define THREAD_R11     136
-#define THREAD_FS_BASE 144
-#define THREAD_GS_BASE 152
-#define THREAD_KIND    208
+#define THREAD_RBX            0
+#define THREAD_RBP            8
+#define THREAD_R12            16
+#define THREAD_R13            24
+#define THREAD_R14            32
+#define THREAD_R15            40
+#define THREAD_RSP            48
+#define THREAD_RIP            56
+#define THREAD_RFLAGS         64
+#define THREAD_RAX            72
+#define THREAD_RCX            80
+#define THREAD_RDX            88
+#define THREAD_RSI            96
+#define THREAD_RDI            104
+#define THREAD_R8             112
+#define THREAD_R9             120
+#define THREAD_R10            128
+#define THREAD_R11            136
+#define THREAD_FS_BASE        144
+#define THREAD_GS_BASE        152
+#define THREAD_MXCSR          160
+#define THREAD_X87            164
+#define THREAD_DATA_SELECTORS 168
+#define THREAD_ROOT           176
+#define THREAD_KIND           208
 
 #define THREAD_KIND_SYSCALL     0 // entered by SYSCALL: callee-saved registers only
 #define THREAD_KIND_INTERRUPTED 1 // everything, the FPU area too
@@ -98,3 +102,4 @@
 #define PERCPU_THREAD 16
 #define PERCPU_STACK  24
 #define PERCPU_IDLE   32
+#define PERCPU_CR3    40

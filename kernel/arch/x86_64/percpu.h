@@ -49,6 +49,7 @@ static_assert(offsetof(struct percpu, core) == PERCPU_CORE);
 static_assert(offsetof(struct percpu, thread) == PERCPU_THREAD);
 static_assert(offsetof(struct percpu, stack_top) == PERCPU_STACK);
 static_assert(offsetof(struct percpu, idle) == PERCPU_IDLE);
+static_assert(offsetof(struct percpu, cr3) == PERCPU_CR3);
 
 extern struct percpu boot_percpu;
 

@@ -26,6 +26,7 @@ void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack
         .rdi = rdi,
         .rsi = rsi,
         .rdx = rdx,
+        .root = thread->space->root,
     };
     thread->kind = THREAD_KIND_INTERRUPTED;
     fpu_init_area(thread->fpu);
@@ -49,7 +50,6 @@ void arch_thread_fini(struct arch_thread *thread)
 
 void arch_thread_set_result(struct arch_thread *thread, int64_t result)
 {
-    ASSERT(thread->kind == THREAD_KIND_SYSCALL);
     thread_state(thread)->rax = (uint64_t)result;
 }
 
@@ -100,8 +100,8 @@ struct arch_thread *thread_switch(struct arch_thread *next)
     }
     fs_base_write(state->fs_base);
     cpu->thread = next;
-    if (next->space->root != cpu->cr3) {
-        cpu->cr3 = next->space->root;
+    if (state->root != cpu->cr3) {
+        cpu->cr3 = state->root;
         cr3_write(cpu->cr3);
     }
     if (next->kind == THREAD_KIND_INTERRUPTED)

@@ -14,7 +14,13 @@
 //     one there.  So what is saved of every other thread is all of it.
 //  3. A thread of kind SYSCALL has no vector state but MXCSR and the x87 control word;
 //     when it is switched to, all other vector state is initialised, so nothing of one
-//     process is seen by another.
+//     process is seen by another.  Between two threads of one process, which could read each
+//     other's memory as well, that is left out.
+//  4. A thread that is in user mode is of kind SYSCALL already; only an interrupt or a fault
+//     makes it INTERRUPTED, until it is resumed.
+//
+// Of the switches those between two threads that made system calls are done in entry.S, in the
+// same steps as in thread_switch.
 #pragma once
 
 #include <stddef.h>
@@ -35,6 +41,8 @@ struct thread_state {
     uint32_t mxcsr;
     uint16_t x87_control;
     uint16_t reserved;
+    uint16_t data_selectors[4]; // scratch of entry.S: DS, ES, FS, GS when it was left
+    uint64_t root;              // of its space's tables
 };
 static_assert(sizeof(struct thread_state) <= ARCH_THREAD_WORDS * sizeof(uint64_t));
 static_assert(offsetof(struct arch_thread, words) == 0);
@@ -53,6 +61,13 @@ static_assert(offsetof(struct thread_state, rsi) == THREAD_RSI);
 static_assert(offsetof(struct thread_state, rdi) == THREAD_RDI);
 static_assert(offsetof(struct thread_state, r8) == THREAD_R8);
 static_assert(offsetof(struct thread_state, r11) == THREAD_R11);
+
+static_assert(offsetof(struct thread_state, fs_base) == THREAD_FS_BASE);
+static_assert(offsetof(struct thread_state, gs_base) == THREAD_GS_BASE);
+static_assert(offsetof(struct thread_state, mxcsr) == THREAD_MXCSR);
+static_assert(offsetof(struct thread_state, x87_control) == THREAD_X87);
+static_assert(offsetof(struct thread_state, data_selectors) == THREAD_DATA_SELECTORS);
+static_assert(offsetof(struct thread_state, root) == THREAD_ROOT);
 
 static inline struct thread_state *thread_state(struct arch_thread *thread)
 {
