@@ -34,6 +34,10 @@ interface Endpoint @0xf576fa9aa3bee4f7 $A.home(kernel) {
   # endpoint is gone.  A call that has ended already, or never was, completes at
   # once.  A call has one watcher at a time; a second is `failed`.
 
+  identify @4 IdentifyParams -> IdentifyResults;
+  # Tells what an object is that this endpoint minted: for a server to which a client hands
+  # one of the server's own objects as an argument.
+
   struct MintParams {
     interfaceId @0 :UInt64;
     # The Cap'n Proto type id of the interface; not zero, and not one of a
@@ -58,5 +62,16 @@ interface Endpoint @0xf576fa9aa3bee4f7 $A.home(kernel) {
   struct WatchResults {
     answered @0 :Bool;
     # It was answered while it was watched.  Otherwise an answer would be in vain.
+  }
+  struct IdentifyParams {
+    object @0 :Capability;
+    # An object that this endpoint minted, also lent through a revocable capability;
+    # otherwise `invalidArgument`, also if it was revoked.
+  }
+  struct IdentifyResults {
+    word @0 :UInt64;
+    # With what it was minted.
+    interfaceId @1 :UInt64;
+    # With what it was minted.
   }
 }

@@ -768,6 +768,20 @@ enum status endpoint_revoke(struct object *self, struct invocation *invocation,
     return STATUS_OK;
 }
 
+enum status endpoint_identify(struct object *self, struct invocation *invocation,
+                              const struct endpoint_identify_params *params,
+                              struct endpoint_identify_results *out_results)
+{
+    struct object *object = revocable_target(invocation_object(invocation, params->object));
+    if (object == nullptr || object->type != &minted_type ||
+        minted_of(object)->endpoint != endpoint_of(self) || minted_of(object)->revoked)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "object: one that this endpoint minted, not revoked");
+    out_results->word = minted_of(object)->word;
+    out_results->interface_id = minted_of(object)->interface_id;
+    return STATUS_OK;
+}
+
 enum status endpoint_disconnect(struct object *self, struct invocation *)
 {
     struct endpoint *endpoint = endpoint_of(self);

@@ -287,6 +287,11 @@ static enum status mint_revoke_and_disconnect(void)
     if (status != STATUS_OK)
         return status;
     struct capos_transfer transfer = {.cap = actor_result_cap(actor, 1, &cqe, 0)};
+    call = call_of(own_endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_IDENTIFY);
+    WITH(&call, endpoint_identify_params, .object = 0);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    CHECK_EQ(run(1, &call, &cqe), STATUS_OK);
     call = call_of(own_endpoint, INTERFACE_ENDPOINT, ENDPOINT_METHOD_REVOKE);
     WITH(&call, endpoint_revoke_params, .object = 0);
     call.transfers = &transfer;

@@ -14,6 +14,7 @@
 #include <gen/capos/memory_object.h>
 #include <gen/capos/notification.h>
 #include <gen/capos/process.h>
+#include <gen/capos/revoker.h>
 #include <string.h>
 
 constexpr uint32_t QUEUE_MAX = 8;
@@ -514,6 +515,32 @@ static void only_the_endpoint_that_minted_an_object_revokes_it(void)
     endpoint_cap_release(&other);
 }
 
+static void identify_tells_the_server_what_it_minted(void)
+{
+    endpoint_cap mine = endpoint_create(1), other = endpoint_create(1);
+    capos_cap_id object = mint(mine, 0x123456789abc), lent;
+    revoker_cap revoker;
+    uint64_t word = 0, interface_id = 0;
+    CHECK_OK(endpoint_identify(mine, object, &word, &interface_id));
+    CHECK_EQ(word, 0x123456789abc);
+    CHECK_EQ(interface_id, TEST_INTERFACE);
+    CHECK_STATUS(endpoint_identify(other, object, &word, nullptr), STATUS_INVALID_ARGUMENT);
+    CHECK_STATUS(endpoint_identify(mine, test_budget().id, &word, nullptr),
+                 STATUS_INVALID_ARGUMENT);
+    // Lent: as long as it is lent.
+    CHECK_OK(memory_budget_create_revocable(test_budget(), object, &lent, &revoker));
+    CHECK_OK(endpoint_identify(mine, lent, &word, nullptr));
+    CHECK_OK(revoker_revoke(revoker));
+    CHECK_STATUS(endpoint_identify(mine, lent, &word, nullptr), STATUS_INVALID_ARGUMENT);
+    CHECK_OK(endpoint_revoke(mine, object));
+    CHECK_STATUS(endpoint_identify(mine, object, &word, nullptr), STATUS_INVALID_ARGUMENT);
+    revoker_cap_release(&revoker);
+    capos_release(lent);
+    capos_release(object);
+    endpoint_cap_release(&mine);
+    endpoint_cap_release(&other);
+}
+
 // ---- Tests: release notices -----------------------------------------------------------------
 
 static void the_server_hears_when_the_last_hold_of_an_object_is_gone(void)
@@ -843,6 +870,7 @@ static void tests(void)
     RUN(revoke_cuts_off_every_copy_and_every_call_under_way);
     RUN(disconnect_ends_what_a_server_has_received_and_nothing_else);
     RUN(only_the_endpoint_that_minted_an_object_revokes_it);
+    RUN(identify_tells_the_server_what_it_minted);
     RUN(the_server_hears_when_the_last_hold_of_an_object_is_gone);
     RUN(a_copy_keeps_the_object_from_being_released);
     RUN(a_copy_is_held_by_both);
