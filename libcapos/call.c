@@ -255,7 +255,7 @@ void ring_cancel(struct ring_client *ring, uint64_t user_data)
 void *ring_area_take(struct ring_client *ring, uint32_t size_bytes)
 {
     uint32_t units = (size_bytes + UNIT_BYTES - 1) / UNIT_BYTES;
-    if (units > CALL_UNITS_MAX)
+    if (units > UNIT_COUNT)
         return nullptr;
     // Bit i of `runs` says that units i to i + units - 1 are free.
     uint32_t runs = ring->units_free;
@@ -266,6 +266,14 @@ void *ring_area_take(struct ring_client *ring, uint32_t size_bytes)
     uint32_t first = (uint32_t)__builtin_ctz(runs);
     ring->units_free &= ~(((1u << units) - 1) << first);
     return ring->message_area + SYNC_BYTES + first * UNIT_BYTES;
+}
+
+void *ring_sync_take(struct ring_client *ring, uint32_t size_bytes)
+{
+    if (size_bytes > SYNC_BYTES || ring->sync_in_use)
+        return nullptr;
+    ring->sync_in_use = true;
+    return ring->message_area;
 }
 
 void ring_area_give(struct ring_client *ring, void *piece, uint32_t size_bytes)
@@ -364,7 +372,9 @@ void *capos_call_begin(struct capos_call *call, uint32_t params_bytes_max,
     uint32_t params = with_records(params_bytes_max, transfers_max);
     uint32_t results =
         at_least(with_records(results_bytes_max, result_caps_max), ASYNC_RESULT_BYTES_MIN);
-    uint8_t *block = ring_area_take(ring, params + results);
+    uint8_t *block = nullptr;
+    if (params + results <= CALL_UNITS_MAX * UNIT_BYTES)
+        block = ring_area_take(ring, params + results);
     if (block == nullptr)
         return call_lay_out_on_heap(call, params, at_least(results, SYNC_RESULT_BYTES_MIN));
     return call_lay_out(call, block, CALL_AREA, params, results);

@@ -9,7 +9,9 @@
 //  1. While a slot isn't in flight, an entry of the ring is reserved for it, so an answer
 //     always finds room.
 //  2. Capabilities that came with a call and were not taken are released by the answer.
-//  3. Capabilities that an answer moves are given: they are gone also when the client had no
+//  3. The only slot of a server takes a larger reply buffer for one answer, and gives it back
+//     when its next message shows that the kernel has read it.
+//  4. Capabilities that an answer moves are given: they are gone also when the client had no
 //     room for them.  What an answer leaves that failed, because the client is gone, is
 //     released when that is known, from the descriptors in the reply buffer.
 #include <capos/server.h>
@@ -36,7 +38,7 @@ enum slot_state : uint8_t {
     SLOT_DETACHED,  // no slot, but a call on the heap
 };
 
-enum slot_memory : uint8_t { MEMORY_IN_RING, MEMORY_ON_HEAP, MEMORY_OF_CALLER };
+enum slot_memory : uint8_t { MEMORY_IN_RING, MEMORY_SYNC, MEMORY_ON_HEAP, MEMORY_OF_CALLER };
 
 static const char reason_refused[] =
     "the server's answer holds a capability that it can't give";
@@ -75,10 +77,16 @@ static void slot_receive(struct capos_server_call *slot)
     ring_submit(ring);
 }
 
+// What the slots of a server with several may take of the ring, each: others need it too.
+constexpr uint32_t RING_BYTES_OF_MANY = 1024;
+
 // Memory in the ring if there is room, else on the heap; nullptr without any.
-static uint8_t *memory_take(struct ring_client *ring, uint32_t bytes, uint8_t *out_memory)
+static uint8_t *memory_take(struct ring_client *ring, const struct capos_server *server,
+                            uint32_t bytes, uint8_t *out_memory)
 {
-    uint8_t *taken = ring_area_take(ring, bytes);
+    uint8_t *taken = nullptr;
+    if (server->receive_count == 1 || bytes <= RING_BYTES_OF_MANY)
+        taken = ring_area_take(ring, bytes);
     *out_memory = MEMORY_IN_RING;
     if (taken != nullptr)
         return taken;
@@ -93,6 +101,8 @@ static void memory_give(struct ring_client *ring, uint8_t *buffer, uint32_t byte
         return;
     if (memory == MEMORY_IN_RING)
         ring_area_give(ring, buffer, bytes);
+    else if (memory == MEMORY_SYNC)
+        ring_sync_give(ring);
     else
         free(buffer);
 }
@@ -104,9 +114,10 @@ static enum status slot_init(struct ring_client *ring, struct capos_server *serv
     slot->receive_buffer = buffer;
     slot->receive_memory = MEMORY_OF_CALLER;
     if (buffer == nullptr)
-        slot->receive_buffer = memory_take(ring, server->receive_bytes, &slot->receive_memory);
+        slot->receive_buffer =
+            memory_take(ring, server, server->receive_bytes, &slot->receive_memory);
     slot->reply_bytes_max = REPLY_BYTES_DEFAULT;
-    slot->reply_buffer = memory_take(ring, REPLY_BYTES_DEFAULT, &slot->reply_memory);
+    slot->reply_buffer = memory_take(ring, server, REPLY_BYTES_DEFAULT, &slot->reply_memory);
     if (slot->receive_buffer == nullptr || slot->reply_buffer == nullptr)
         return STATUS_OVERLOADED;
     slot->receive_place =
@@ -116,11 +127,27 @@ static enum status slot_init(struct ring_client *ring, struct capos_server *serv
     return STATUS_OK;
 }
 
+// Invariant 3: back to the small buffer.
+static void reply_shrink(struct ring_client *ring, struct capos_server_call *call)
+{
+    if (call->small_reply_buffer == nullptr)
+        return;
+    memory_give(ring, call->reply_buffer, call->reply_bytes_max, call->reply_memory);
+    call->reply_buffer = call->small_reply_buffer;
+    call->reply_memory = call->small_reply_memory;
+    call->small_reply_buffer = nullptr;
+    call->reply_bytes_max = REPLY_BYTES_DEFAULT;
+    call->reply_flags = 0;
+    call->reply_place =
+        ring_place(ring, call->reply_buffer, CAPOS_SQE_PARAMS_IN_RING, &call->reply_flags);
+}
+
 static void slots_fini(struct ring_client *ring, struct capos_server *server, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct capos_server_call *slot = &server->slots[i];
         memory_give(ring, slot->receive_buffer, server->receive_bytes, slot->receive_memory);
+        reply_shrink(ring, slot);
         memory_give(ring, slot->reply_buffer, slot->reply_bytes_max, slot->reply_memory);
     }
 }
@@ -248,6 +275,7 @@ void server_dispatch(struct capos_server_call *call)
     }
     struct capos_recv_header header;
     memcpy(&header, call->receive_buffer, sizeof header);
+    reply_shrink(&thread_self()->ring, call);
     if ((call->completion_flags & CAPOS_CQE_RELEASED) != 0) {
         if (server->stopping)
             slot_retire(call);
@@ -331,19 +359,32 @@ struct capos_server_call *capos_server_detach(struct capos_server_call *call)
 // ---- Answering ---------------------------------------------------------------------
 
 // Makes the reply buffer large enough; its first `kept_bytes` stay.  False without memory.
+//
+// A slot keeps the larger buffer.  The only slot of a server takes one for this answer: if it is
+// free, the part of the ring for synchronous calls, which the server gets back with its next
+// message, before it calls anybody.
 static bool reply_grow(struct capos_server_call *call, uint32_t bytes, uint32_t kept_bytes)
 {
-    uint8_t *buffer = malloc(bytes);
+    struct ring_client *ring = &thread_self()->ring;
+    bool only_slot = call->state != SLOT_DETACHED && call->server->receive_count == 1;
+    uint8_t *buffer = only_slot ? ring_sync_take(ring, bytes) : nullptr;
+    uint8_t memory = buffer != nullptr ? MEMORY_SYNC : MEMORY_ON_HEAP;
+    if (buffer == nullptr)
+        buffer = malloc(bytes);
     if (buffer == nullptr)
         return false;
     memcpy(buffer, call->reply_buffer, kept_bytes);
-    memory_give(&thread_self()->ring, call->reply_buffer, call->reply_bytes_max,
-                call->reply_memory);
-    call->reply_memory = MEMORY_ON_HEAP;
+    if (only_slot && call->small_reply_buffer == nullptr) {
+        call->small_reply_buffer = call->reply_buffer;
+        call->small_reply_memory = call->reply_memory;
+    } else {
+        memory_give(ring, call->reply_buffer, call->reply_bytes_max, call->reply_memory);
+    }
+    call->reply_memory = memory;
     call->reply_buffer = buffer;
-    call->reply_place = (uint64_t)buffer;
-    call->reply_flags = 0;
     call->reply_bytes_max = bytes;
+    call->reply_flags = 0;
+    call->reply_place = ring_place(ring, buffer, CAPOS_SQE_PARAMS_IN_RING, &call->reply_flags);
     return true;
 }
 
@@ -448,6 +489,7 @@ void server_return_done(struct capos_server_call *call, const struct capos_cqe *
         slot_retire(call);
         return;
     }
+    reply_shrink(&thread_self()->ring, call);
     memory_give(&thread_self()->ring, call->reply_buffer, call->reply_bytes_max,
                 call->reply_memory);
     free(call);

@@ -148,6 +148,14 @@ void ring_ready_append(struct ring_client *ring, struct capos_call *call);
 [[nodiscard]] void *ring_area_take(struct ring_client *ring, uint32_t size_bytes);
 void ring_area_give(struct ring_client *ring, void *piece, uint32_t size_bytes);
 
+// The part for synchronous calls, which then lie on the heap until it is given back; nullptr
+// if it is in use or too small.
+[[nodiscard]] void *ring_sync_take(struct ring_client *ring, uint32_t size_bytes);
+static inline void ring_sync_give(struct ring_client *ring)
+{
+    ring->sync_in_use = false;
+}
+
 // Where a message lies, as a submission says it: an offset into the ring, and `flag` is
 // set in *flags; or an address.
 [[nodiscard]] uint64_t ring_place(const struct ring_client *ring, const void *message,

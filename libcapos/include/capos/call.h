@@ -200,6 +200,7 @@ struct capos_server_call {
     struct capos_server *server;
     uint8_t *receive_buffer;
     uint8_t *reply_buffer;
+    uint8_t *small_reply_buffer; // while a larger one has its place
     uint64_t receive_place; // of the buffers, as a submission says it
     uint64_t reply_place;
     uint32_t reply_bytes_max;
@@ -208,6 +209,7 @@ struct capos_server_call {
     uint8_t state;          // enum slot_state
     uint8_t receive_memory; // enum slot_memory
     uint8_t reply_memory;
+    uint8_t small_reply_memory;
     uint8_t receive_flags; // CAPOS_SQE_RESULT_IN_RING or 0
     uint8_t reply_flags;   // CAPOS_SQE_PARAMS_IN_RING or 0
     int32_t completion_result;
