@@ -75,8 +75,8 @@ interface File @0xf52b7b52bf4dd01c $A.home(service) {
   #
   # A change is seen by every later call on the same file, whoever makes it.  It is
   # durable once a later `sync` has ended with `ok`, of services that are persistent
-  # (Directory.info).  `read` and `write` carry up to 4096 bytes; for more, `createBuffer`
-  # makes memory that the two sides share, and `map` gives the pages themselves.
+  # (Directory.info).  `read` carries up to 4096 bytes, `write` up to 2048; for more,
+  # `createBuffer` makes memory that the two sides share, and `map` gives the pages themselves.
   #
   # The methods 0 to 3 are those of ReadOnlyFile.
 
@@ -186,7 +186,7 @@ interface File @0xf52b7b52bf4dd01c $A.home(service) {
   struct WriteParams {
     offsetBytes @0 :UInt64 $A.unit("bytes");
     # Where to begin.
-    data @1 :Data $A.maxBytes(4096);
+    data @1 :Data $A.maxBytes(2048);
     # The bytes.
   }
   struct WriteResults {
@@ -197,7 +197,7 @@ interface File @0xf52b7b52bf4dd01c $A.home(service) {
     # How many; fewer than given if that was all the room.
   }
   struct AppendParams {
-    data @0 :Data $A.maxBytes(4096);
+    data @0 :Data $A.maxBytes(2048);
     # The bytes.
   }
   struct AppendResults {
