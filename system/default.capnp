@@ -19,6 +19,36 @@ const hostlink :M.Service = (
   budgetBytes = 4194304,
 );
 
+# The files that the machine was started with.
+const bootfs :M.Service = (
+  name = "bootfs",
+  binary = "bootfs",
+  grants = [
+    (name = "console", source = (kernel = "console")),  # for its last words
+    (name = "boot", source = (kernel = "boot")),
+  ],
+  exports = [
+    (name = "files", interfaceId = 0xca101575500b25eb, word = 1),  # ReadOnlyDirectory
+  ],
+  budgetBytes = 1048576,
+  onDemand = true,
+);
+
+# Directories in memory, charged to who has them made.
+const ramfs :M.Service = (
+  name = "ramfs",
+  binary = "ramfs",
+  grants = [
+    (name = "console", source = (kernel = "console")),  # for its last words
+    (name = "timer", source = (kernel = "timer")),
+  ],
+  exports = [
+    (name = "ramfs", interfaceId = 0xae2b611bba1aa6a1, word = 1),  # Ramfs
+  ],
+  budgetBytes = 2097152,
+  onDemand = true,
+);
+
 # Who holds its export may start these programs and no others, up to 1 MiB each: for programs
 # that need no `spawner` and no `boot`.
 const launcherArguments :List(Text) = [
@@ -65,7 +95,7 @@ const block :M.Service = (
   onDemand = true,
 );
 
-const services :List(M.Service) = [.hostlink, .launcher, .block];
+const services :List(M.Service) = [.hostlink, .launcher, .block, .bootfs, .ramfs];
 
 const programGrants :List(M.Grant) = [
   (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
@@ -83,6 +113,8 @@ const grantable :List(M.Grant) = [
   (name = "inspector", source = (kernel = "inspector")),
   (name = "launcher", source = (service = (service = "launcher", export = "launcher"))),
   (name = "block", source = (service = (service = "block", export = "device"))),
+  (name = "boot-files", source = (service = (service = "bootfs", export = "files"))),
+  (name = "ramfs", source = (service = (service = "ramfs", export = "ramfs"))),
 ];
 
 const manifest :M.SystemManifest = (

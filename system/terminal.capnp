@@ -8,6 +8,8 @@ using Default = import "/system/default.capnp";
 const manifest :M.SystemManifest = (
   services = [
     Default.hostlink,
+    Default.bootfs,
+    Default.ramfs,
     ( name = "terminal",
       binary = "terminal",
       grants = [

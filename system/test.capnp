@@ -6,7 +6,7 @@ using M = import "/schema/manifest.capnp";
 using Default = import "/system/default.capnp";
 
 const manifest :M.SystemManifest = (
-  services = [Default.hostlink, Default.block],
+  services = [Default.hostlink, Default.block, Default.bootfs, Default.ramfs],
   programGrants = [
     (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
     (name = "timer", source = (kernel = "timer")),
@@ -22,6 +22,8 @@ const manifest :M.SystemManifest = (
     (name = "interrupts", source = (kernel = "interrupts")),
     (name = "dma", source = (kernel = "dma")),
     (name = "forker", source = (kernel = "forker")),
+    (name = "boot-files", source = (service = (service = "bootfs", export = "files"))),
+    (name = "ramfs", source = (service = (service = "ramfs", export = "ramfs"))),
   ],
   grantable = [
     (name = "block", source = (service = (service = "block", export = "device"))),

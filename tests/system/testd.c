@@ -51,6 +51,7 @@ static const struct {
     {"echo_test", "spawner boot"},
     {"endpoint_test", "spawner boot"},
     {"entropy_source_test", "spawner boot entropy"},
+    {"files_test", "spawner boot boot-files ramfs"},
     {"forker_test", "spawner boot forker"},
     {"interrupt_test", "spawner boot timer interrupts ports"},
     {"io_ports_test", "spawner boot ports"},
