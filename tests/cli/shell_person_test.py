@@ -153,7 +153,7 @@ def a_program_without_stdio_is_explained():
 
 
 MISTAKES = (
-    ('ls', 'there is no ls; `caps` lists the names, `help` the commands'),
+    ('dir', 'there is no dir; `caps` lists the names, `help` the commands'),
     ('echo hello', 'echo is a program, which is run: run echo with { stdio }'),
     ('timer now', 'timer is a Timer, whose methods follow a point: timer.now'),
     ('run ech', 'no program ech is in the boot package; did you mean echo?'),
