@@ -2,10 +2,13 @@
 // memcpy and its family, which the compiler also calls on its own.
 //
 // Copies go through 16-byte registers, and the last bytes by a copy that overlaps the one
-// before it, so no size needs a loop over bytes.  Under emulation that is far faster than
-// the string instructions, which go byte by byte there; on a CPU it is about as fast.
+// before it, so no size needs a loop over bytes.  What is large goes by the string
+// instructions: one instruction for all of it, which a CPU does in its widest steps, and
+// emulation by words.
 //
 // Tested by memory_copy_test.c, which includes this file under other names.
+#include <copy_words.h> // of libcapos/arch/x86_64, or arch/host in host tests
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +26,8 @@ void *MEMORY_NAME(memcpy)(void *restrict to, const void *restrict from, size_t s
 void *MEMORY_NAME(memmove)(void *to, const void *from, size_t size);
 void *MEMORY_NAME(memset)(void *to, int value, size_t size);
 int MEMORY_NAME(memcmp)(const void *left, const void *right, size_t size);
+
+constexpr size_t LARGE = 512; // from here on the string instructions pay off
 
 // Up to 32 bytes: both ends are loaded before either is stored, so the areas may overlap.
 static inline void copy_small(uint8_t *to, const uint8_t *from, size_t size)
@@ -54,6 +59,10 @@ static inline void copy_up(uint8_t *to, const uint8_t *from, size_t size)
     block16 last1 = *(const block16 *)(from + size - 32);
     block16 last2 = *(const block16 *)(from + size - 16);
     uint8_t *end = to + size;
+    if (size >= LARGE) {
+        copy_words(to, from, size / 8);
+        size = 0; // but for the last bytes
+    }
     for (; size > 64; size -= 64, to += 64, from += 64) {
         block16 a = *(const block16 *)from, b = *(const block16 *)(from + 16);
         block16 c = *(const block16 *)(from + 32), d = *(const block16 *)(from + 48);
@@ -127,6 +136,10 @@ static inline void copy_down(uint8_t *to, const uint8_t *from, size_t size)
     }
     block16 block = (block16)(words2){word, word};
     uint8_t *last = place + size - 16;
+    if (size >= LARGE) {
+        fill_words(place, word, size / 8);
+        place = last;
+    }
     for (; place < last; place += 16)
         *(block16 *)place = block;
     *(block16 *)last = block;

@@ -57,6 +57,27 @@ static void memory_sets_at_every_size(void)
         }
 }
 
+// Sizes that go by the string instructions, and those around where that begins.
+static void memory_moves_and_sets_what_is_large(void)
+{
+    constexpr size_t room = 1400;
+    static uint8_t large[room], model[room];
+    for (size_t size = 500; size <= 560; size++)
+        for (size_t from = 0; from < 40; from += 3)
+            for (size_t to = 0; to < 800; to = to < 60 ? to + 1 : to + 367) {
+                for (size_t i = 0; i < room; i++)
+                    large[i] = model[i] = (uint8_t)(i * 31 + 7 + i / 256);
+                memmove(model + to, model + from, size);
+                CHECK(capos_memmove(large + to, large + from, size) == large + to);
+                CHECK(memcmp(large, model, room) == 0);
+                memset(model + to, 0x9c, size);
+                CHECK(capos_memset(large + to, 0x19c, size) == large + to);
+                CHECK(memcmp(large, model, room) == 0);
+                if (memcmp(large, model, room) != 0)
+                    return;
+            }
+}
+
 static void memory_compares_as_unsigned_bytes(void)
 {
     for (size_t size = 1; size <= 40; size++)
@@ -76,6 +97,7 @@ int main(void)
     RUN(memory_moves_at_every_size_and_overlap);
     RUN(memory_copies_at_every_size);
     RUN(memory_sets_at_every_size);
+    RUN(memory_moves_and_sets_what_is_large);
     RUN(memory_compares_as_unsigned_bytes);
     return test_report();
 }
