@@ -154,7 +154,9 @@ static enum file_outcome walk_name(struct walk *walk, struct wire_data name, boo
 enum file_outcome tree_walk(struct tree *tree, struct tree_node *start, struct wire_data path,
                             bool follow, struct tree_place *out_place)
 {
-    struct walk walk = {.tree = tree};
+    struct walk walk; // large: what is used of the arrays is written first
+    walk.tree = tree;
+    walk.depth = walk.rest_count = walk.symlink_count = 0;
     walk.way[walk.depth++] = tree_get(start);
     walk.rest[walk.rest_count++] = path.size_bytes == 0 ? (struct wire_data){} : path;
     enum file_outcome outcome = FILE_OUTCOME_OK;

@@ -5,7 +5,7 @@
 //     bench peer   the other process of some rows: peer.h
 //
 // rows.c has the operations that other systems have too; here are those of capOS alone.
-// Needs timer, spawner, boot, threads, forker and, for random addresses, entropy.
+// Needs timer, spawner, boot, threads, forker, ramfs and, for random addresses, entropy.
 #include <capos/panic.h>
 #include <gen/capos/echo.h>
 #include <gen/capos/memory_budget.h>
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "files.h"
 #include "measure.h"
 #include "peer.h"
 #include "rows.h"
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
     measure_ring_ping("ipc_rt_cap", "32", "pass");
     measure_typed();
     measure_objects();
+    files_measure();
     rows_measure();
     measure_print();
     return 0;

@@ -33,6 +33,9 @@ LIMITS = {
     'map_touch_unmap': 3300,
     'thread_create_join': 7200,
     'spawn_exit_wait': 36000,
+    'file_open_close': 6000,
+    'file_read_4096': 2500,
+    'file_read_mib': 142900,
     'boot_prompt_wall_s': 0.3,
 }
 MEMORY_MIB = 512        # of the machine whose free memory is looked at

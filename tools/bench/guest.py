@@ -25,7 +25,7 @@ COUNTED = ('-icount', 'shift=0,sleep=off', '-seed', '1',
 # A machine that Linux boots on as well: capOS does without the old interrupt controller and
 # the clock, Linux without ACPI needs both.
 MACHINE = ('-M', 'microvm,pic=on,pit=on,rtc=on')
-GRANTS = ('timer', 'spawner', 'boot', 'entropy', 'threads', 'forker')
+GRANTS = ('timer', 'spawner', 'boot', 'entropy', 'threads', 'forker', 'ramfs')
 PER_OPERATION = ('instructions', 'rep_bytes', 'cr3_writes', 'wall_ns')
 
 
