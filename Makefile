@@ -7,6 +7,7 @@
 #   mk/user.mk       libcapos, services, programs, booted tests
 #   mk/system.mk     manifests, boot packages, the ISO
 #   mk/host.mk       the `capos` command, host unit tests, fuzz targets
+#   mk/volume.mk     volumes, `capos disk` and their tests
 #   mk/docs.mk       the documentation
 #   mk/verbs.mk      what people type: run, test, check, bench, fmt, gdb
 #
@@ -42,6 +43,7 @@ include mk/kernel.mk
 include mk/user.mk
 include mk/system.mk
 include mk/host.mk
+include mk/volume.mk
 include mk/docs.mk
 include mk/verbs.mk
 

@@ -48,7 +48,7 @@ test check: ## Runs all tests, exactly what continuous integration runs
 
 # T=TEXT runs only the jobs whose name contains it.
 T ?=
-test-all: all sdk demos-build unit-build fuzz-build iso
+test-all: all sdk demos-build unit-build fuzz-build iso volume-build
 	$(Q)$(PYTHON) -B tools/test/run.py $(if $T,--only $T)
 
 FUZZ_SECONDS ?= 60
@@ -56,7 +56,7 @@ fuzz: fuzz-build ## Fuzzes each target for FUZZ_SECONDS
 	$(Q)$(PYTHON) -B tools/test/run.py --only fuzz/ --fuzz-seconds $(FUZZ_SECONDS)
 
 SOAK_SECONDS ?= 600
-soak: host kernel fuzz-build build/system/test.package ## Runs the hostile tests for SOAK_SECONDS each, with new chances each time
+soak: host kernel fuzz-build volume-build build/system/test.package ## Runs the hostile tests for SOAK_SECONDS each, with new chances each time
 	$(Q)$(PYTHON) -B tools/test/run.py --soak $(SOAK_SECONDS) $(if $T,--only $T)
 
 model: ## Verifies the models of the kernel's protocols, and that they notice faults

@@ -28,7 +28,7 @@ MACHINE_FOLDER = 'libcapos/arch/x86_64/'    # its headers have a twin for host t
 ASSEMBLY = re.compile(r'\b(__asm__|__asm|asm)\b\s*(volatile|goto|inline|__volatile__)?\s*\(')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 FOLDERS = ('abi', 'lib', 'kernel', 'libcapos', 'services', 'programs', 'examples', 'tests',
-           'tools')
+           'tools', 'volume')
 
 
 def read_table(root):
@@ -64,7 +64,7 @@ def target_of(path, quote, name, root):
         return os.path.normpath(os.path.join(os.path.dirname(path), name))
     for prefix, folder in (('abi/', 'abi/include/'), ('lib/', 'lib/include/'),
                            ('capos/', 'libcapos/include/'), ('test/', 'tests/include/'),
-                           ('kernel/', ''), ('tests/', '')):
+                           ('volume/', 'volume/include/'), ('kernel/', ''), ('tests/', '')):
         if name.startswith(prefix):
             return folder + name
     if name.startswith('gen/'):
@@ -72,6 +72,8 @@ def target_of(path, quote, name, root):
         return f'gen-{part}' if part in ('kernel', 'capos') else 'gen-wire'
     if name in COMPILER_HEADERS:
         return None
+    if name == 'sqlite3.h':
+        return 'sqlite'
     if os.path.exists(os.path.join(root, MACHINE_FOLDER, name)):
         return MACHINE_FOLDER + name
     return 'c' if name in C_HEADERS else 'host'

@@ -10,6 +10,7 @@
 [[nodiscard]] int shell_command(int argument_count, char **arguments);
 [[nodiscard]] int list_command(int argument_count, char **arguments);
 [[nodiscard]] int inspect_command(int argument_count, char **arguments);
+[[nodiscard]] int disk_command(int argument_count, char **arguments);
 [[nodiscard]] int pack_command(int argument_count, char **arguments);
 [[nodiscard]] int doctor_command(int argument_count, char **arguments);
 
@@ -17,6 +18,7 @@ void run_help(FILE *file);
 void shell_help(FILE *file);
 void list_help(FILE *file);
 void inspect_help(FILE *file);
+void disk_help(FILE *file);
 void pack_help(FILE *file);
 void doctor_help(FILE *file);
 void cc_help(FILE *file);

@@ -21,6 +21,7 @@ static const struct entry commands[] = {
     {"cc", cc_command, cc_help, "compile C for capOS"},
     {"list", list_command, list_help, "show the image's programs and what can be granted"},
     {"inspect", inspect_command, inspect_help, "show what a program can ask for and gets"},
+    {"disk", disk_command, disk_help, "read and write disks on the host"},
     {"doctor", doctor_command, doctor_help, "say what this machine lacks"},
     {"pack", pack_command, pack_help, "make a boot package"},
 };

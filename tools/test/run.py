@@ -29,6 +29,9 @@ CANARY_SECONDS = 240
 CANARY_FOUND = 'SUMMARY: '  # what a fuzzer and a sanitizer end with
 NO_LEAK_CHECK = 'LeakSanitizer has encountered a fatal error'
 WIRE_TEST = 'tests/wire/test_wire.py'   # takes its C side as an argument
+NO_ENGINE = 'build/third_party/sqlite/problem'   # why volumes can't be built here
+POWER_TEST = 'build/host/tests/volume/volume_power_test'
+SOAK_POWER_CUTS = 1000
 
 
 @dataclass
@@ -111,11 +114,24 @@ def all_jobs(fuzz_seconds):
     jobs += [fuzz_job(path, fuzz_seconds) for path in find('build/fuzz/bin/*')]
     jobs += [python_job(path, timeout=900) for path in find('tools/check-*.py')]
     jobs += [Job(path.removesuffix('.sh'), ['sh', path]) for path in find('tools/check-*.sh')]
+    jobs += volume_jobs()
     jobs.append(sweep_job())
     jobs.append(Job('model', [sys.executable, '-B', 'tools/model/run.py'], lines=True))
     jobs += [Job(path.removeprefix('build/host/tests/'), [path])
              for path in find('build/host/tests/**/*_test') if os.path.isfile(path)]
     return [job for job in jobs if is_current(job)]
+
+
+def volume_jobs():
+    """Why the tests of volumes weren't built, if they weren't."""
+    if not os.path.exists(NO_ENGINE):
+        return []
+    with open(NO_ENGINE, encoding='utf-8') as file:
+        return [Job('volume', ['echo', f'skip volume {file.read().strip()}'], lines=True)]
+
+
+def power_job(cuts, seed):
+    return Job(f'{cuts} power cuts, seed {seed}', [POWER_TEST, str(cuts), str(seed)], lines=True)
 
 
 def storm_job(seconds, seed, cpus):
@@ -133,6 +149,8 @@ def soak_jobs(seconds):
     with open('tools/capos/run_options.c', encoding='utf-8') as file:
         cpu_counts = (1, 2, 4) if '"--cpus"' in file.read() else (1,)
     jobs = [storm_job(seconds, seed, cpus) for cpus in cpu_counts] + [sweep_job()]
+    if os.path.exists(POWER_TEST):
+        jobs.append(power_job(SOAK_POWER_CUTS, seed))
     return jobs + [fuzz_job(path, seconds, seed, f'build/fuzz/corpus/{os.path.basename(path)}')
                    for path in find('build/fuzz/bin/*') if not is_canary(path)]
 

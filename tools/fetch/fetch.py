@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Brings the source of software that others wrote, by pin and hash.
+
+    fetch.py NAME       the files of third_party/NAME/pin.txt into build/third_party/NAME
+
+What was fetched once is kept in $XDG_CACHE_HOME/capos/sources, or ~/.cache/capos/sources.  If it
+can't be had, one line says what is missing and why, and the status is 1.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NPM_SECONDS = 120
+
+
+class Missing(Exception):
+    """Why a source can't be had."""
+
+
+def read_pin(name):
+    """(the npm package, [(path in it, SHA-256)])."""
+    package, files = None, []
+    with open(os.path.join(ROOT, 'third_party', name, 'pin.txt'), encoding='utf-8') as pin:
+        for words in map(str.split, pin):
+            if words and words[0] == 'npm':
+                package = words[1]
+            elif words and words[0] == 'file':
+                files.append((words[1], words[2]))
+    return package, files
+
+
+def cache_folder():
+    base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+    return os.path.join(base, 'capos', 'sources')
+
+
+def is_right(path, digest):
+    try:
+        with open(path, 'rb') as file:
+            return hashlib.sha256(file.read()).hexdigest() == digest
+    except OSError:
+        return False
+
+
+def write(path, data):
+    """As a whole or not at all, whoever else writes it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
+    with os.fdopen(descriptor, 'wb') as file:
+        file.write(data)
+    os.replace(temporary, path)
+
+
+def npm_pack(package, folder):
+    command = ['npm', 'pack', package, '--ignore-scripts', '--silent']
+    try:
+        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False,
+                              capture_output=True, text=True, timeout=NPM_SECONDS)
+    except FileNotFoundError:
+        raise Missing('there is no npm here: install the package npm') from None
+    except subprocess.TimeoutExpired:
+        raise Missing(f'npm did not answer within {NPM_SECONDS} s') from None
+    packed = [name for name in os.listdir(folder) if name.endswith('.tgz')]
+    if done.returncode != 0 or not packed:
+        raise Missing((done.stderr.strip().splitlines() or ['npm failed'])[0])
+    return os.path.join(folder, packed[0])
+
+
+def fetch(name):
+    """Returns {file name: bytes}."""
+    package, files = read_pin(name)
+    with tempfile.TemporaryDirectory(prefix='capos-fetch-') as folder:
+        found = {}
+        with tarfile.open(npm_pack(package, folder)) as archive:
+            for path, digest in files:
+                data = archive.extractfile(path).read()
+                if hashlib.sha256(data).hexdigest() != digest:
+                    raise Missing(f'{path} of {package} is not the file that is pinned')
+                found[os.path.basename(path)] = data
+    return found
+
+
+def provide(name):
+    package, files = read_pin(name)
+    target = os.path.join(ROOT, 'build', 'third_party', name)
+    cache = os.path.join(cache_folder(), package)
+    wanted = [(os.path.basename(path), digest) for path, digest in files]
+    if all(is_right(os.path.join(target, file), digest) for file, digest in wanted):
+        return
+    if all(is_right(os.path.join(cache, file), digest) for file, digest in wanted):
+        for file, _ in wanted:
+            with open(os.path.join(cache, file), 'rb') as source:
+                write(os.path.join(target, file), source.read())
+        return
+    for file, data in fetch(name).items():
+        write(os.path.join(target, file), data)
+        try:
+            write(os.path.join(cache, file), data)
+        except OSError:
+            pass    # without a cache it is fetched again next time
+
+
+def main():
+    name = sys.argv[1]
+    try:
+        provide(name)
+    except (Missing, OSError, tarfile.TarError, KeyError) as problem:
+        print(f'the source of {name} (third_party/{name}/pin.txt) cannot be fetched: {problem}',
+              file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

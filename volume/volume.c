@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+// The open volume: its database, its transaction, its room; see parts.h.
+#include "parts.h"
+#include "vfs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+constexpr uint64_t PAGES_SPARE = 24;        // that no operation uses up: for removing when full
+constexpr uint32_t FRAME_BYTES = 4096 + 24; // of the log
+constexpr uint64_t OPERATION_PAGES_MAX = 64; // the most that one operation changes
+
+constexpr int SCHEMA_VERSION = 1;
+static const char schema[] =
+    "BEGIN; CREATE TABLE node(number INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB,"
+    " kind INTEGER NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " stored INTEGER NOT NULL, version INTEGER NOT NULL, modified INTEGER NOT NULL,"
+    " changed INTEGER NOT NULL, accessed INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " target BLOB);"
+    "CREATE UNIQUE INDEX by_name ON node(parent, name);"
+    "CREATE INDEX by_parent ON node(parent);"
+    "CREATE TABLE piece(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE numbers(one INTEGER PRIMARY KEY, next INTEGER NOT NULL);"
+    "INSERT INTO numbers VALUES(1, 2);"
+    "INSERT INTO node VALUES(1, 1, NULL, 1, 493, 0, 0, 1, 0, 0, 0, 0, NULL);"
+    "PRAGMA user_version = 1; COMMIT;";
+
+static const char *const texts[STATEMENTS] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_LOOKUP] = "SELECT number, kind FROM node WHERE parent = ?1 AND name = ?2",
+    [STATEMENT_NODE] = "SELECT kind, mode, parent, size, stored, version, modified, changed,"
+                       " accessed, created FROM node WHERE number = ?1",
+    [STATEMENT_INSERT] = "INSERT INTO node VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0, 1, ?7, ?7, ?7, ?7,"
+                         " ?8)",
+    [STATEMENT_NAME] = "UPDATE node SET parent = ?2, name = ?3, changed = ?4 WHERE number = ?1",
+    [STATEMENT_UNNAME] = "UPDATE node SET parent = 0, name = NULL, changed = ?2"
+                         " WHERE number = ?1",
+    [STATEMENT_ENTRIES] = "UPDATE node SET size = size + ?2, version = version + 1,"
+                          " modified = ?3, changed = ?3 WHERE number = ?1",
+    [STATEMENT_NEXT] = "SELECT number, kind, name FROM node INDEXED BY by_parent"
+                       " WHERE parent = ?1 AND number > ?2 ORDER BY number LIMIT 1",
+    [STATEMENT_DELETE] = "DELETE FROM node WHERE number = ?1",
+    [STATEMENT_SYMLINK] = "SELECT target FROM node WHERE number = ?1",
+    [STATEMENT_ATTRIBUTES] = "UPDATE node SET mode = ?2, modified = ?3, accessed = ?4,"
+                             " changed = ?5 WHERE number = ?1",
+    [STATEMENT_CONTENT] = "UPDATE node SET size = ?2, stored = ?3, version = version + 1,"
+                          " modified = ?4, changed = ?4 WHERE number = ?1",
+    [STATEMENT_PIECE_INSERT] = "INSERT INTO piece VALUES(?1, ?2)",
+    [STATEMENT_PIECE_GET] = "SELECT bytes FROM piece WHERE number = ?1",
+    [STATEMENT_PIECE_GROW] = "UPDATE piece SET bytes = ?2 WHERE number = ?1",
+    [STATEMENT_PIECES_DELETE] = "DELETE FROM piece WHERE number >= ?1 AND number < ?2",
+    [STATEMENT_NUMBERS] = "UPDATE numbers SET next = next + ?1 RETURNING next",
+    [STATEMENT_PAGES] = "PRAGMA page_count",
+    [STATEMENT_FREE_PAGES] = "PRAGMA freelist_count",
+    [STATEMENT_COUNT_NODES] = "SELECT count(*) FROM node",
+};
+
+// ---- Statements --------------------------------------------------------------------
+
+enum file_outcome volume_fault(struct volume *volume, int result)
+{
+    // An error that SQLite can't contain has ended the transaction: what was changed since
+    // the last sync is gone.
+    if (volume->changing && sqlite3_get_autocommit(volume->database))
+        volume->failed = true;
+    switch (result & 0xff) {
+    case SQLITE_FULL:
+        volume->failed |= volume->changing;
+        return FILE_OUTCOME_NO_SPACE;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return FILE_OUTCOME_CORRUPTED;
+    case SQLITE_IOERR:
+        return result == SQLITE_IOERR_DATA || vfs_is_corrupted() ? FILE_OUTCOME_CORRUPTED
+                                                                 : FILE_OUTCOME_INPUT_OUTPUT;
+    default:
+        return FILE_OUTCOME_INPUT_OUTPUT;
+    }
+}
+
+sqlite3_stmt *volume_statement(struct volume *volume, enum statement which)
+{
+    sqlite3_stmt *statement = volume->statements[which];
+    (void)sqlite3_reset(statement);
+    return statement;
+}
+
+enum file_outcome volume_run(struct volume *volume, sqlite3_stmt *statement)
+{
+    int result = sqlite3_step(statement);
+    int reset = sqlite3_reset(statement);
+    return result == SQLITE_DONE ? FILE_OUTCOME_OK : volume_fault(volume, reset);
+}
+
+enum file_outcome volume_row(struct volume *volume, sqlite3_stmt *statement)
+{
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
+        return FILE_OUTCOME_OK;
+    result = sqlite3_reset(statement);
+    return result == SQLITE_OK ? FILE_OUTCOME_NOT_FOUND : volume_fault(volume, result);
+}
+
+static enum file_outcome number_of(struct volume *volume, enum statement which,
+                                   uint64_t *out_number)
+{
+    sqlite3_stmt *statement = volume_statement(volume, which);
+    enum file_outcome outcome = volume_row(volume, statement);
+    if (outcome == FILE_OUTCOME_OK)
+        *out_number = (uint64_t)sqlite3_column_int64(statement, 0);
+    (void)sqlite3_reset(statement);
+    return outcome;
+}
+
+// ---- The transaction ---------------------------------------------------------------
+
+static enum file_outcome commit(struct volume *volume)
+{
+    if (!volume->changing)
+        return FILE_OUTCOME_OK;
+    volume_blob_close(volume);
+    enum file_outcome outcome = volume_run(volume, volume_statement(volume, STATEMENT_COMMIT));
+    if (outcome != FILE_OUTCOME_OK) {
+        volume->failed = true;
+        return outcome;
+    }
+    volume->changing = false;
+    volume->pages_logged += volume->pages_dirty;
+    volume->pages_dirty = 0;
+    return FILE_OUTCOME_OK;
+}
+
+// Moves what is in the log to where it belongs; the log then begins anew.
+static enum file_outcome log_empty(struct volume *volume)
+{
+    volume_blob_close(volume);
+    for (uint32_t i = 0; i < STATEMENTS; i++)
+        (void)sqlite3_reset(volume->statements[i]); // none may read meanwhile
+    int result = sqlite3_wal_checkpoint_v2(volume->database, nullptr, SQLITE_CHECKPOINT_RESTART,
+                                           nullptr, nullptr);
+    if (result != SQLITE_OK) {
+        volume->failed = true;
+        return volume_fault(volume, result);
+    }
+    volume->pages_logged = 0;
+    return FILE_OUTCOME_OK;
+}
+
+static enum file_outcome room_count(struct volume *volume)
+{
+    uint64_t used = 0, unused = 0;
+    enum file_outcome outcome = number_of(volume, STATEMENT_PAGES, &used);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = number_of(volume, STATEMENT_FREE_PAGES, &unused);
+    volume->pages_free = volume->pages_max - used + unused;
+    return outcome;
+}
+
+enum file_outcome volume_prepare(struct volume *volume, uint64_t pages)
+{
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    if (volume->failed)
+        return FILE_OUTCOME_INPUT_OUTPUT;
+    if (volume->pages_dirty + pages > volume->pages_dirty_max)
+        outcome = commit(volume);
+    if (outcome == FILE_OUTCOME_OK &&
+        volume->pages_logged + volume->pages_dirty + pages > volume->pages_logged_max) {
+        outcome = commit(volume);
+        if (outcome == FILE_OUTCOME_OK)
+            outcome = log_empty(volume);
+    }
+    if (outcome == FILE_OUTCOME_OK && volume->pages_free < pages + PAGES_SPARE)
+        outcome = room_count(volume);
+    if (outcome != FILE_OUTCOME_OK)
+        return outcome;
+    if (volume->pages_free < pages + PAGES_SPARE)
+        return FILE_OUTCOME_NO_SPACE;
+    if (!volume->changing) {
+        outcome = volume_run(volume, volume_statement(volume, STATEMENT_BEGIN));
+        if (outcome != FILE_OUTCOME_OK)
+            return outcome;
+        volume->changing = true;
+    }
+    volume->pages_free -= pages;
+    volume->pages_dirty += pages;
+    return FILE_OUTCOME_OK;
+}
+
+enum file_outcome volume_sync(struct volume *volume)
+{
+    return volume->failed ? FILE_OUTCOME_INPUT_OUTPUT : commit(volume);
+}
+
+enum file_outcome volume_room(struct volume *volume, struct volume_room *out_room)
+{
+    enum file_outcome outcome = room_count(volume);
+    uint64_t usable = volume->pages_free > PAGES_SPARE ? volume->pages_free - PAGES_SPARE : 0;
+    *out_room = (struct volume_room){
+        .total_bytes = volume->pages_max * MEDIUM_PAGE,
+        .free_bytes = usable * MEDIUM_PAGE,
+    };
+    return outcome == FILE_OUTCOME_OK
+               ? number_of(volume, STATEMENT_COUNT_NODES, &out_room->node_count)
+               : outcome;
+}
+
+// ---- Opening -----------------------------------------------------------------------
+
+static enum file_outcome run_text(struct volume *volume, const char *text)
+{
+    int result = sqlite3_exec(volume->database, text, nullptr, nullptr, nullptr);
+    return result == SQLITE_OK ? FILE_OUTCOME_OK : volume_fault(volume, result);
+}
+
+// Whether the database is of this version.
+static enum file_outcome schema_check(struct volume *volume)
+{
+    sqlite3_stmt *statement;
+    int result =
+        sqlite3_prepare_v2(volume->database, "PRAGMA user_version", -1, &statement, nullptr);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(statement);
+    int version = result == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+    (void)sqlite3_finalize(statement);
+    if (result != SQLITE_ROW)
+        return volume_fault(volume, result);
+    return version == SCHEMA_VERSION ? FILE_OUTCOME_OK : FILE_OUTCOME_CORRUPTED;
+}
+
+// Makes the tables of a new volume.  Only when they are on the medium it gets its label, so
+// they are there whenever there is one.
+static enum file_outcome schema_make(struct volume *volume)
+{
+    enum file_outcome outcome = run_text(volume, schema);
+    if (outcome == FILE_OUTCOME_OK &&
+        sqlite3_wal_checkpoint_v2(volume->database, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr,
+                                  nullptr) != SQLITE_OK)
+        outcome = FILE_OUTCOME_INPUT_OUTPUT;
+    if (outcome == FILE_OUTCOME_OK && !vfs_label())
+        outcome = FILE_OUTCOME_INPUT_OUTPUT;
+    return outcome;
+}
+
+// Nodes without a name were open when the volume was left.
+static enum file_outcome orphans_delete(struct volume *volume)
+{
+    static const char text[] = "SELECT number FROM node WHERE parent = 0 LIMIT 1";
+    enum file_outcome outcome;
+    do {
+        sqlite3_stmt *statement;
+        if (sqlite3_prepare_v2(volume->database, text, -1, &statement, nullptr) != SQLITE_OK)
+            return FILE_OUTCOME_CORRUPTED;
+        outcome = volume_row(volume, statement);
+        uint64_t number =
+            outcome == FILE_OUTCOME_OK ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+        (void)sqlite3_finalize(statement);
+        if (outcome == FILE_OUTCOME_OK)
+            volume_forget(volume, number);
+    } while (outcome == FILE_OUTCOME_OK && !volume->failed);
+    return outcome == FILE_OUTCOME_NOT_FOUND ? FILE_OUTCOME_OK : outcome;
+}
+
+static enum file_outcome statements_prepare(struct volume *volume)
+{
+    for (uint32_t i = 0; i < STATEMENTS; i++) {
+        int result =
+            sqlite3_prepare_v3(volume->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &volume->statements[i], nullptr);
+        if (result != SQLITE_OK)
+            return result == SQLITE_ERROR ? FILE_OUTCOME_CORRUPTED
+                                          : volume_fault(volume, result);
+    }
+    return FILE_OUTCOME_OK;
+}
+
+static enum file_outcome database_open(struct volume *volume, const struct vfs_facts *facts)
+{
+    int reserved = VFS_RESERVED_BYTES;
+    char text[400];
+    int result = sqlite3_open_v2("volume", &volume->database,
+                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "volume");
+    if (result != SQLITE_OK)
+        return volume_fault(volume, result);
+    (void)sqlite3_extended_result_codes(volume->database, 1);
+    (void)sqlite3_file_control(volume->database, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+    volume->pages_max = facts->database_bytes / MEDIUM_PAGE;
+    sqlite3_snprintf(sizeof text, text,
+                     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 4096; %s"
+                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                     "PRAGMA wal_autocheckpoint = 0; PRAGMA cell_size_check = ON;"
+                     "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -%u;"
+                     "PRAGMA max_page_count = %lld;",
+                     facts->fresh ? "PRAGMA journal_mode = MEMORY;" : "",
+                     volume->options.cache_bytes / 1024, (long long)volume->pages_max);
+    enum file_outcome outcome = run_text(volume, text);
+    if (outcome != FILE_OUTCOME_OK)
+        return outcome;
+    return facts->fresh ? schema_make(volume) : schema_check(volume);
+}
+
+enum file_outcome volume_open(struct medium *medium, const struct volume_options *options,
+                              struct volume **out_volume)
+{
+    struct vfs_facts facts;
+    struct volume *volume = calloc(1, sizeof *volume);
+    if (volume == nullptr)
+        return FILE_OUTCOME_NO_ACCESS;
+    volume->options = *options;
+    enum file_outcome outcome = vfs_start(medium, options->format, options->random, &facts);
+    if (outcome != FILE_OUTCOME_OK) {
+        free(volume);
+        return outcome;
+    }
+    // Half of the log for what is committed, and never more at once than a fourth, or half the
+    // cache.
+    uint64_t frames = facts.log_bytes / FRAME_BYTES;
+    uint64_t cached = options->cache_bytes / MEDIUM_PAGE / 2;
+    volume->pages_logged_max = frames - OPERATION_PAGES_MAX / 2;
+    volume->pages_dirty_max = frames / 4 < cached ? frames / 4 : cached;
+    outcome = database_open(volume, &facts);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = statements_prepare(volume);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = log_empty(volume);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = orphans_delete(volume);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_sync(volume);
+    if (outcome != FILE_OUTCOME_OK) {
+        volume_close(volume);
+        return outcome;
+    }
+    *out_volume = volume;
+    return FILE_OUTCOME_OK;
+}
+
+void volume_close(struct volume *volume)
+{
+    volume_blob_close(volume);
+    for (uint32_t i = 0; i < STATEMENTS; i++)
+        (void)sqlite3_finalize(volume->statements[i]);
+    // Without it, closing would move the log's pages and delete the log.
+    (void)sqlite3_db_config(volume->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    (void)sqlite3_close_v2(volume->database);
+    vfs_stop();
+    free(volume);
+}

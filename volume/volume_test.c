@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+// Volumes on a medium in memory: contents, names, room, and damage.
+#include "medium_test.h"
+
+#include <test/test.h>
+#include <volume/volume.h>
+
+static struct test_medium *medium;
+static struct volume *volume;
+static uint32_t complaints;
+
+static int64_t test_now(void)
+{
+    static int64_t now;
+    return ++now;
+}
+
+static void test_random(void *to, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        ((uint8_t *)to)[i] = (uint8_t)rand();
+}
+
+static const struct volume_options options = {
+    .cache_bytes = 1 << 20, .format = true, .now_ns = test_now, .random = test_random};
+
+static void complain(void *, const char *)
+{
+    complaints++;
+}
+
+static enum file_outcome open_again(void)
+{
+    return volume_open(&medium->medium, &options, &volume);
+}
+
+static void begin(uint64_t pages)
+{
+    medium = test_medium_create(pages);
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+}
+
+static void end(void)
+{
+    CHECK_EQ(volume_check(volume, complain, nullptr), FILE_OUTCOME_OK);
+    volume_close(volume);
+    test_medium_destroy(medium);
+}
+
+static struct wire_data name_of(const char *text)
+{
+    return (struct wire_data){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
+static uint64_t make(uint64_t directory, const char *name, enum file_kind kind)
+{
+    struct volume_node node = {};
+    CHECK_EQ(volume_create(volume, directory, name_of(name),
+                           &(struct volume_creation){.kind = kind, .mode = 0644}, &node),
+             FILE_OUTCOME_OK);
+    return node.number;
+}
+
+static uint64_t lookup(uint64_t directory, const char *name)
+{
+    struct volume_node node = {};
+    return volume_lookup(volume, directory, name_of(name), &node) == FILE_OUTCOME_OK
+               ? node.number
+               : 0;
+}
+
+// ---- Contents ----------------------------------------------------------------------
+
+enum { MODEL_BYTES = 400'000 };
+
+static void contents_are_what_was_written(void)
+{
+    static uint8_t model[MODEL_BYTES], bytes[150'000], found[MODEL_BYTES + 10];
+    uint32_t size = 0, count;
+    begin(1024);
+    memset(model, 0, sizeof model);
+    uint64_t node = make(VOLUME_ROOT, "file", FILE_KIND_FILE);
+    for (int i = 0; i < 300; i++) {
+        uint32_t offset = (uint32_t)rand() % 250'000;
+        uint32_t length = 1 + (uint32_t)rand() % (i % 3 == 0 ? 150'000 : 5000);
+        if (rand() % 4 == 0) {
+            CHECK_EQ(volume_truncate(volume, node, offset), FILE_OUTCOME_OK);
+            if (offset < size)
+                memset(model + offset, 0, size - offset);
+            size = offset;
+        } else {
+            test_random(bytes, length);
+            CHECK_EQ(volume_write(volume, node, offset, bytes, length), FILE_OUTCOME_OK);
+            memcpy(model + offset, bytes, length);
+            size = offset + length > size ? offset + length : size;
+        }
+        CHECK_EQ(volume_read(volume, node, 0, found, sizeof found, &count), FILE_OUTCOME_OK);
+        CHECK_EQ(count, size);
+        CHECK(memcmp(found, model, size) == 0);
+        offset = size == 0 ? 0 : (uint32_t)rand() % size;
+        CHECK_EQ(volume_read(volume, node, offset, found, 4096, &count), FILE_OUTCOME_OK);
+        CHECK(memcmp(found, model + offset, count) == 0);
+    }
+    end();
+}
+
+static void a_file_with_a_gap_takes_up_what_was_written(void)
+{
+    struct volume_stat stat;
+    uint8_t byte = 7;
+    uint32_t count;
+    begin(1024);
+    uint64_t node = make(VOLUME_ROOT, "sparse", FILE_KIND_FILE);
+    uint64_t far = UINT64_C(1) << 35;
+    CHECK_EQ(volume_write(volume, node, far, &byte, 1), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_write(volume, node, VOLUME_FILE_BYTES_MAX, &byte, 1),
+             FILE_OUTCOME_TOO_LARGE);
+    CHECK_EQ(volume_stat(volume, node, &stat), FILE_OUTCOME_OK);
+    CHECK_EQ(stat.size_bytes, far + 1);
+    CHECK(stat.stored_bytes <= 65536);
+    CHECK_EQ(volume_read(volume, node, far / 2, &byte, 1, &count), FILE_OUTCOME_OK);
+    CHECK(count == 1 && byte == 0);
+    end();
+}
+
+// ---- Names -------------------------------------------------------------------------
+
+static void names_follow_the_rules(void)
+{
+    begin(1024);
+    uint64_t a = make(VOLUME_ROOT, "a", FILE_KIND_DIRECTORY);
+    uint64_t b = make(a, "b", FILE_KIND_DIRECTORY);
+    uint64_t file = make(b, "file", FILE_KIND_FILE);
+    struct volume_node node;
+    const struct volume_creation creation = {.kind = FILE_KIND_FILE};
+    CHECK_EQ(volume_remove(volume, b), FILE_OUTCOME_NOT_EMPTY);
+    CHECK_EQ(volume_rename(volume, a, b, name_of("x"), 0, false), FILE_OUTCOME_INTO_ITSELF);
+    CHECK_EQ(volume_rename(volume, a, a, name_of("x"), 0, false), FILE_OUTCOME_INTO_ITSELF);
+    CHECK_EQ(volume_rename(volume, b, VOLUME_ROOT, name_of("a"), a, true),
+             FILE_OUTCOME_INTO_ITSELF);
+    uint64_t other = make(VOLUME_ROOT, "other", FILE_KIND_FILE);
+    CHECK_EQ(volume_rename(volume, other, b, name_of("file"), file, true), FILE_OUTCOME_OK);
+    CHECK_EQ(lookup(VOLUME_ROOT, "other"), file);
+    CHECK_EQ(lookup(b, "file"), other);
+    CHECK_EQ(volume_rename(volume, file, b, name_of("file"), other, false), FILE_OUTCOME_OK);
+    CHECK_EQ(lookup(VOLUME_ROOT, "other"), 0);
+    volume_forget(volume, other);
+    CHECK_EQ(volume_remove(volume, file), FILE_OUTCOME_OK);
+    volume_forget(volume, file);
+    CHECK_EQ(volume_remove(volume, b), FILE_OUTCOME_OK);
+    // A directory that is removed takes nothing.
+    CHECK_EQ(volume_create(volume, b, name_of("new"), &creation, &node),
+             FILE_OUTCOME_NOT_FOUND);
+    uint64_t late = make(a, "late", FILE_KIND_FILE);
+    CHECK_EQ(volume_rename(volume, late, b, name_of("late"), 0, false), FILE_OUTCOME_NOT_FOUND);
+    volume_forget(volume, b);
+    end();
+}
+
+static void a_removed_file_lives_until_it_is_forgotten(void)
+{
+    uint32_t count;
+    char text[8];
+    begin(1024);
+    uint64_t first = make(VOLUME_ROOT, "one", FILE_KIND_FILE);
+    uint64_t second = make(VOLUME_ROOT, "two", FILE_KIND_FILE);
+    CHECK_EQ(volume_write(volume, first, 0, "first", 5), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_write(volume, second, 0, "second", 6), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_remove(volume, first), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_remove(volume, second), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_read(volume, first, 0, text, sizeof text, &count), FILE_OUTCOME_OK);
+    CHECK_EQ(count, 5);
+    volume_forget(volume, first);
+    CHECK_EQ(volume_read(volume, first, 0, text, sizeof text, &count), FILE_OUTCOME_NOT_FOUND);
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    volume_close(volume);
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK); // nobody has the second one open any more
+    CHECK_EQ(volume_read(volume, second, 0, text, sizeof text, &count), FILE_OUTCOME_NOT_FOUND);
+    CHECK(make(VOLUME_ROOT, "three", FILE_KIND_FILE) > second);
+    end();
+}
+
+static void a_listing_has_each_entry_once(void)
+{
+    bool seen[300] = {};
+    struct volume_entry entry = {};
+    char name[16];
+    begin(1024);
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        make(VOLUME_ROOT, name, FILE_KIND_FILE);
+    }
+    uint32_t count = 0;
+    while (volume_next(volume, VOLUME_ROOT, entry.node, &entry) == FILE_OUTCOME_OK) {
+        memcpy(name, entry.name, entry.name_bytes);
+        name[entry.name_bytes] = 0;
+        CHECK(!seen[atoi(name)]);
+        seen[atoi(name)] = true;
+        if (count++ % 3 == 0) // what goes meanwhile is no concern of the others
+            CHECK_EQ(volume_remove(volume, entry.node), FILE_OUTCOME_OK);
+    }
+    CHECK_EQ(count, 300);
+    end();
+}
+
+// ---- Room --------------------------------------------------------------------------
+
+static void a_full_volume_says_so_and_keeps_what_it_has(void)
+{
+    static uint8_t bytes[10'000];
+    struct volume_room room;
+    char name[16];
+    uint32_t count;
+    begin(512);
+    for (int round = 0; round < 3; round++) {
+        enum file_outcome outcome = FILE_OUTCOME_OK;
+        uint32_t files = 0;
+        while (outcome == FILE_OUTCOME_OK && files < 1000) {
+            struct volume_node node;
+            snprintf(name, sizeof name, "%u", files);
+            outcome = volume_create(volume, VOLUME_ROOT, name_of(name),
+                                    &(struct volume_creation){.kind = FILE_KIND_FILE}, &node);
+            memset(bytes, (int)files, sizeof bytes);
+            if (outcome == FILE_OUTCOME_OK) {
+                outcome = volume_write(volume, node.number, 0, bytes, sizeof bytes);
+                files++;
+            }
+        }
+        CHECK_EQ(outcome, FILE_OUTCOME_NO_SPACE);
+        CHECK(files > 50 && files < 200);
+        CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+        CHECK_EQ(volume_read(volume, lookup(VOLUME_ROOT, "40"), 0, bytes, sizeof bytes, &count),
+                 FILE_OUTCOME_OK);
+        CHECK(count == sizeof bytes && bytes[0] == 40 && bytes[9999] == 40);
+        for (uint32_t i = 0; i < files; i++) {
+            snprintf(name, sizeof name, "%u", i);
+            uint64_t node = lookup(VOLUME_ROOT, name);
+            CHECK_EQ(volume_remove(volume, node), FILE_OUTCOME_OK);
+            volume_forget(volume, node);
+        }
+        CHECK_EQ(volume_room(volume, &room), FILE_OUTCOME_OK);
+        CHECK(room.free_bytes > room.total_bytes / 2);
+    }
+    end();
+}
+
+// ---- Damage ------------------------------------------------------------------------
+
+static void a_medium_that_fails_is_an_outcome(void)
+{
+    uint32_t count;
+    char text[8];
+    begin(1024);
+    uint64_t node = make(VOLUME_ROOT, "kept", FILE_KIND_FILE);
+    CHECK_EQ(volume_write(volume, node, 0, "kept", 4), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_write(volume, node, 0, "lost", 4), FILE_OUTCOME_OK);
+    medium->calls_left = 0;
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_INPUT_OUTPUT);
+    medium->calls_left = -1;
+    medium->off = false;
+    // Nothing can be changed any more, so nothing is built on what was lost.
+    CHECK_EQ(volume_write(volume, node, 0, "more", 4), FILE_OUTCOME_INPUT_OUTPUT);
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_INPUT_OUTPUT);
+    volume_close(volume);
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_read(volume, node, 0, text, 4, &count), FILE_OUTCOME_OK);
+    CHECK(memcmp(text, "kept", 4) == 0 || memcmp(text, "lost", 4) == 0);
+    end();
+}
+
+// Every page of the database is changed in turn: the damage is found, or the page isn't used.
+static void a_changed_page_is_never_taken_for_what_was_written(void)
+{
+    static uint8_t bytes[200'000], found[sizeof bytes], whole[512 * MEDIUM_PAGE];
+    uint32_t count, detected = 0;
+    begin(512);
+    uint64_t node = make(VOLUME_ROOT, "file", FILE_KIND_FILE);
+    test_random(bytes, sizeof bytes);
+    CHECK_EQ(volume_write(volume, node, 0, bytes, sizeof bytes), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    volume_close(volume);
+    // Opening moves the log into the database; the next change begins a new log, which no longer
+    // has the file.
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+    make(VOLUME_ROOT, "other", FILE_KIND_FILE);
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    volume_close(volume);
+    memcpy(whole, medium->current, sizeof whole);
+    for (uint64_t page = 0; page < 512; page++) {
+        medium->current[page * MEDIUM_PAGE + (uint32_t)rand() % MEDIUM_PAGE] ^= 0x10;
+        enum file_outcome outcome = open_again();
+        if (outcome == FILE_OUTCOME_OK) {
+            outcome = volume_read(volume, node, 0, found, sizeof found, &count);
+            if (outcome == FILE_OUTCOME_OK)
+                CHECK(count == sizeof bytes && memcmp(found, bytes, count) == 0);
+            volume_close(volume);
+        }
+        CHECK(outcome == FILE_OUTCOME_OK || outcome == FILE_OUTCOME_CORRUPTED);
+        detected += outcome == FILE_OUTCOME_CORRUPTED;
+        memcpy(medium->current, whole, sizeof whole);
+    }
+    CHECK(detected > sizeof bytes / MEDIUM_PAGE);
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+    end();
+}
+
+static void what_is_no_volume_is_refused(void)
+{
+    struct volume_options look = options;
+    look.format = false;
+    medium = test_medium_create(100);
+    CHECK_EQ(open_again(), FILE_OUTCOME_NO_SPACE);
+    test_medium_destroy(medium);
+    medium = test_medium_create(512);
+    CHECK_EQ(volume_open(&medium->medium, &look, &volume), FILE_OUTCOME_NOT_FOUND);
+    medium->current[100] = 1;
+    CHECK_EQ(open_again(), FILE_OUTCOME_CORRUPTED);
+    medium->current[100] = 0;
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+    volume_close(volume);
+    medium->medium.page_count = 511;
+    CHECK_EQ(open_again(), FILE_OUTCOME_NO_SPACE);
+    medium->medium.page_count = 512;
+    CHECK_EQ(volume_open(&medium->medium, &look, &volume), FILE_OUTCOME_OK);
+    end();
+}
+
+int main(void)
+{
+    srand(1);
+    RUN(contents_are_what_was_written);
+    RUN(a_file_with_a_gap_takes_up_what_was_written);
+    RUN(names_follow_the_rules);
+    RUN(a_removed_file_lives_until_it_is_forgotten);
+    RUN(a_listing_has_each_entry_once);
+    RUN(a_full_volume_says_so_and_keeps_what_it_has);
+    RUN(a_medium_that_fails_is_an_outcome);
+    RUN(a_changed_page_is_never_taken_for_what_was_written);
+    RUN(what_is_no_volume_is_refused);
+    return test_report();
+}
