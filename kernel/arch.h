@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <abi/fault.h>
 #include <gen/status.h>
 
 typedef uint64_t paddr_t; // physical address, in bytes
@@ -169,6 +170,19 @@ void arch_thread_fini(struct arch_thread *thread);
 
 // Sets what the cap_enter that the thread waits in will return.
 void arch_thread_set_result(struct arch_thread *thread, int64_t result);
+
+// The registers of the current thread, which faulted in this upcall.
+void arch_thread_registers(const struct arch_thread *thread,
+                           struct capos_registers *out_registers);
+
+// nullptr if user code may have these registers, else a text that names the one that it
+// can't have.
+[[nodiscard]] const char *arch_registers_check(const struct capos_registers *registers);
+
+// The current thread goes on with these registers, which were checked, not with the result of
+// a system call.  Its vector state stays as it is.
+void arch_thread_set_registers(struct arch_thread *thread,
+                               const struct capos_registers *registers);
 
 // User instruction and stack pointers at the last entry to the kernel.
 [[nodiscard]] uint64_t arch_thread_instruction_pointer(const struct arch_thread *thread);

@@ -125,6 +125,18 @@ interface ThreadControl @0xee6772979aef926b $A.home(kernel) {
   info @6 () -> InfoResults;
   # What the kernel knows of the calling thread.
 
+  setFaultHandler @7 SetFaultHandlerParams -> SetFaultHandlerResults;
+  # States where the calling thread goes when it faults, instead of ending the
+  # process: abi/fault.h says with what.  Replaces an earlier handler.  A fault
+  # before the handler has resumed ends the process, with the reason of the fault
+  # that came first; so does a frame that can't be written.
+
+  resume @8 ResumeParams -> ResumeResults;
+  # Goes on with the registers of a fault frame in memory, which is read once.
+  # cap_enter doesn't return; the completion of this call is posted.  Outside of a
+  # handler it is an ordinary jump.  `invalidArgument`: RIP isn't an address of user
+  # space, or RFLAGS has a flag that user code can't change; the text says which.
+
   struct ExitParams {
     code @0 :Int64;
     # What `ThreadHandle.join` returns.
@@ -156,6 +168,20 @@ interface ThreadControl @0xee6772979aef926b $A.home(kernel) {
     # beyond them are ignored.
   }
   struct SetAffinityResults {}
+  struct SetFaultHandlerParams {
+    entry @0 :UInt64;
+    # The handler's first instruction; 0: no handler.
+    stackPointer @1 :UInt64;
+    # The stack that it starts on, 16-byte aligned: not the one that may overflow.
+    frame @2 :UInt64;
+    # Where the frame goes: 160 bytes of writable memory, 8-byte aligned.
+  }
+  struct SetFaultHandlerResults {}
+  struct ResumeParams {
+    frame @0 :UInt64;
+    # The address of a frame, 8-byte aligned.
+  }
+  struct ResumeResults {}
   struct InfoResults {
     threadId @0 :UInt64;
     # Its number in the process: 1 is the first thread.  Never reused.

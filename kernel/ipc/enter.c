@@ -49,8 +49,10 @@ static struct thread *enter_block(struct thread *thread, uint32_t available,
 
 struct thread *enter_wait(struct thread *thread, uint64_t min_complete, uint64_t timeout_ns)
 {
-    if (thread->ending)
+    if (thread->ending || thread->resumed) {
+        thread->resumed = false; // the registers are set; there is nobody to return to
         return sched_leave();
+    }
     uint32_t available = ring_available(&thread->ring);
     if (available > CAPOS_CQ_ENTRIES)
         return enter_result(thread, -(int64_t)STATUS_CORRUPT_RING);
@@ -79,23 +81,55 @@ struct thread *kernel_exit(int64_t code)
     return sched_leave();
 }
 
+static struct process_handle_wait_results fault_reason(const struct thread *thread,
+                                                       enum fault_kind kind, uint64_t address)
+{
+    return (struct process_handle_wait_results){
+        .kind = END_KIND_FAULTED,
+        .fault = kind,
+        .fault_address = address,
+        .instruction_pointer = arch_thread_instruction_pointer(&thread->arch),
+        .stack_pointer = arch_thread_stack_pointer(&thread->arch),
+    };
+}
+
+// The process ends: of a fault in the handler of another one, the other one is the reason.
 static struct thread *fault_end(enum fault_kind kind, uint64_t address)
 {
     struct thread *thread = arch_cpu()->current;
-    trace(TRACE_FAULT, kind, address);
-    process_end(thread->process,
-                &(struct process_handle_wait_results){
-                    .kind = END_KIND_FAULTED,
-                    .fault = kind,
-                    .fault_address = address,
-                    .instruction_pointer = arch_thread_instruction_pointer(&thread->arch),
-                    .stack_pointer = arch_thread_stack_pointer(&thread->arch),
-                });
+    struct process_handle_wait_results end = fault_reason(thread, kind, address);
+    process_end(thread->process, thread->in_fault_handler ? &thread->fault : &end);
     return sched_leave();
 }
 
+// Makes the current thread go on in its fault handler.  False if it has none, is in it, or
+// the frame can't be written.
+static bool fault_deliver(struct thread *thread, enum fault_kind kind, uint64_t address,
+                          uint32_t access)
+{
+    const struct fault_handler *handler = &thread->fault_handler;
+    if (handler->entry == 0 || thread->in_fault_handler)
+        return false;
+    struct capos_fault_frame frame = {.fault = kind, .access = access, .address = address};
+    arch_thread_registers(&thread->arch, &frame.registers);
+    if (space_copy_out(&thread->process->space, handler->frame, &frame, sizeof frame) !=
+        STATUS_OK)
+        return false;
+
+    thread->fault = fault_reason(thread, kind, address);
+    thread->in_fault_handler = true;
+    arch_thread_set_registers(&thread->arch, &(struct capos_registers){
+                                                 .rip = handler->entry,
+                                                 .rsp = handler->stack_pointer,
+                                                 .rdi = handler->frame,
+                                             });
+    return true;
+}
+
+// Not for a handler: most registers are those of a system call, which the kernel doesn't keep.
 struct thread *kernel_bad_syscall(void)
 {
+    trace(TRACE_FAULT, FAULT_KIND_ILLEGAL_INSTRUCTION, 0);
     return fault_end(FAULT_KIND_ILLEGAL_INSTRUCTION, 0);
 }
 
@@ -108,6 +142,10 @@ struct thread *kernel_fault(enum fault_kind kind, uint64_t address, bool write, 
             return sched_leave();
         kind = (enum fault_kind)refined;
     }
+    trace(TRACE_FAULT, kind, address);
+    uint32_t access = (write ? CAPOS_FAULT_WRITE : 0) | (execute ? CAPOS_FAULT_EXECUTE : 0);
+    if (fault_deliver(arch_cpu()->current, kind, address, access))
+        return sched_leave();
     return fault_end(kind, address);
 }
 

@@ -2,7 +2,7 @@
 // ThreadControl: the calling thread (interface: schema/thread.capnp).
 //
 // One object serves every thread, for it has no state: a method works on whoever calls.
-// Tested in tests/core/thread_test.c and tests/iface/thread_test.c.
+// Tested in tests/core/thread_test.c and fault_test.c, tests/iface/thread_test.c and fault_test.c.
 
 #include <gen/kernel/thread.h>
 #include <kernel/debug/panic.h>
@@ -19,6 +19,10 @@ static const char reason_priority[] =
     "priority: 1 to the bound that the thread was started with";
 static const char reason_cpus[] = "cpus: at least one CPU of the machine";
 static const char reason_waited[] = "a call that waited for another can't be of its thread";
+static const char reason_handler[] = "entry, stackPointer: below 0x7ffffffff000";
+static const char reason_frame[] = "frame: a multiple of 8 below 0x7ffffffff000";
+static const char reason_resume[] = "frame: a multiple of 8, the address of 160 readable bytes";
+static_assert(USER_ADDRESS_END == 0x7ffffffff000 && sizeof(struct capos_fault_frame) == 160);
 
 static void control_destroy(struct object *)
 {
@@ -107,6 +111,48 @@ enum status thread_control_set_priority(struct object *, struct invocation *invo
     if (params->priority == 0 || params->priority > thread->priority_max)
         return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_priority);
     sched_set_priority(thread, params->priority);
+    return STATUS_OK;
+}
+
+static bool is_user_address(uint64_t address)
+{
+    return address < USER_ADDRESS_END;
+}
+
+enum status
+thread_control_set_fault_handler(struct object *, struct invocation *invocation,
+                                 const struct thread_control_set_fault_handler_params *params)
+{
+    if (!is_by_itself(invocation))
+        return refuse(invocation);
+    if (!is_user_address(params->entry) || !is_user_address(params->stack_pointer))
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_handler);
+    if (!is_user_address(params->frame) || params->frame % 8 != 0)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_frame);
+    invocation->thread->fault_handler = (struct fault_handler){
+        .entry = params->entry,
+        .stack_pointer = params->stack_pointer,
+        .frame = params->frame,
+    };
+    return STATUS_OK;
+}
+
+enum status thread_control_resume(struct object *, struct invocation *invocation,
+                                  const struct thread_control_resume_params *params)
+{
+    struct thread *thread = invocation->thread;
+    struct capos_fault_frame frame; // what user code has in memory may change meanwhile
+    if (!is_by_itself(invocation))
+        return refuse(invocation);
+    if (params->frame % 8 != 0 || space_copy_in(&invocation->process->space, &frame,
+                                                params->frame, sizeof frame) != STATUS_OK)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_resume);
+    const char *reason = arch_registers_check(&frame.registers);
+    if (reason != nullptr)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason);
+    thread->in_fault_handler = false;
+    thread->resumed = true;
+    arch_thread_set_registers(&thread->arch, &frame.registers);
     return STATUS_OK;
 }
 

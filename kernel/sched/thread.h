@@ -21,6 +21,7 @@
 
 #include <stdint.h>
 
+#include <gen/wire/process.h> // struct process_handle_wait_results
 #include <kernel/arch.h>
 #include <kernel/ipc/ring.h>
 #include <kernel/sched/timeout.h>
@@ -36,6 +37,13 @@ constexpr uint8_t PRIORITY_MAX = 31;
 constexpr uint8_t PRIORITY_NORMAL = 16; // of a process's first thread
 
 struct cpu;
+
+// Where the thread goes when it faults; `entry` 0: nowhere, the process ends.
+struct fault_handler {
+    uint64_t entry;
+    uint64_t stack_pointer;
+    uint64_t frame; // user address of a struct capos_fault_frame
+};
 
 enum thread_state : uint8_t {
     THREAD_NEW, // its process hasn't started, or it is ending
@@ -60,7 +68,8 @@ struct thread {
     paddr_t ring_frames;
     enum thread_state state;
     bool ending;
-    bool exited; // by itself, with exit_code
+    bool resumed; // goes on elsewhere, without a result of its system call
+    bool exited;  // by itself, with exit_code
     uint8_t priority;
     uint8_t priority_max;
     uint32_t wait_count;         // WAITING: completions that end the wait
@@ -81,6 +90,9 @@ struct thread {
     uint64_t id;                  // in its process: 1, 2, 3
     struct thread_handle *handle; // referenced; nullptr: the process's first thread
     int64_t exit_code;
+    struct fault_handler fault_handler;
+    bool in_fault_handler;
+    struct process_handle_wait_results fault; // in_fault_handler: what it handles
 };
 
 // A thread of a process: its ring is mapped into the process's space; not started.

@@ -653,6 +653,12 @@ static enum status control_the_thread(void)
     CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_AFFINITY,
                   thread_control_set_affinity_params, .cpus = 1),
              STATUS_OK);
+    CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_FAULT_HANDLER,
+                  thread_control_set_fault_handler_params, .entry = 0x1000, .frame = 0x2000),
+             STATUS_OK);
+    CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_RESUME,
+                  thread_control_resume_params, .frame = actor->memory),
+             STATUS_OK);
     enum status status = start_thread(&handle, &second);
     if (status != STATUS_OK)
         return status;

@@ -549,6 +549,10 @@ CORE_TEST(a_call_that_waited_does_nothing_to_its_thread)
          .priority = 1);
     WITH(&calls[THREAD_CONTROL_METHOD_SET_AFFINITY], thread_control_set_affinity_params,
          .cpus = 1);
+    WITH(&calls[THREAD_CONTROL_METHOD_SET_FAULT_HANDLER],
+         thread_control_set_fault_handler_params, .entry = client->memory);
+    WITH(&calls[THREAD_CONTROL_METHOD_RESUME], thread_control_resume_params,
+         .frame = client->memory);
     for (uint16_t method = 0; method < THREAD_CONTROL_METHODS; method++) {
         if (method == THREAD_CONTROL_METHOD_INFO)
             continue;

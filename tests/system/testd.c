@@ -52,6 +52,8 @@ static const struct {
     {"endpoint_test", "spawner boot"},
     {"entropy_source_test", "spawner boot entropy"},
     {"files_test", "spawner boot boot-files ramfs"},
+    {"fault_code_test", "spawner boot threads"},
+    {"fault_test", "spawner boot threads"},
     {"forker_test", "spawner boot forker"},
     {"interrupt_test", "spawner boot timer interrupts ports"},
     {"io_ports_test", "spawner boot ports"},

@@ -451,8 +451,9 @@ bool actor_touch(struct actor *actor, uint64_t address, bool write)
 {
     actor_run(actor);
     if (!page_allows(actor, address, write)) {
+        bool handled = actor_thread(actor)->in_fault_handler;
         host_resume(kernel_fault(FAULT_KIND_UNMAPPED, address, write, false));
-        if (!actor_alive(actor))
+        if (!actor_alive(actor) || actor_thread(actor)->in_fault_handler != handled)
             return false;
         ASSERT(page_allows(actor, address, write));
     }

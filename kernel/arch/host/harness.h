@@ -109,7 +109,7 @@ void actor_exit(struct actor *actor, int64_t code);
 // Kills the actor's process, if it lives, from outside.
 void actor_kill(struct actor *actor);
 // An access to user memory as the CPU does it: with a page fault if need be.  False if
-// that ended the process.
+// that ended the process or led to the thread's fault handler.
 bool actor_touch(struct actor *actor, uint64_t address, bool write);
 // The current thread in the eyes of the core becomes the actor's.
 void actor_run(struct actor *actor);

@@ -30,7 +30,13 @@
 constexpr size_t CONSOLE_BYTES = 65536;
 constexpr size_t FPU_BYTES = 512;
 
-enum { WORD_ENTRY, WORD_STACK, WORD_RDI, WORD_RSI, WORD_RDX, WORD_RESULT, WORD_BASE };
+// What struct arch_thread.words holds.
+struct host_thread {
+    struct capos_registers registers;
+    uint64_t result;
+    uint64_t base;
+};
+static_assert(sizeof(struct host_thread) <= ARCH_THREAD_WORDS * sizeof(uint64_t));
 
 constexpr unsigned TLB_ENTRIES = 64;
 
@@ -131,22 +137,49 @@ size_t arch_fpu_bytes(void)
     return FPU_BYTES;
 }
 
+static struct host_thread *host_thread(struct arch_thread *thread)
+{
+    return (struct host_thread *)(void *)thread->words;
+}
+
+static const struct host_thread *host_thread_const(const struct arch_thread *thread)
+{
+    return (const struct host_thread *)(const void *)thread->words;
+}
+
+void arch_thread_registers(const struct arch_thread *thread,
+                           struct capos_registers *out_registers)
+{
+    *out_registers = host_thread_const(thread)->registers;
+}
+
+const char *arch_registers_check(const struct capos_registers *registers)
+{
+    if (registers->rip >= USER_ADDRESS_END)
+        return "rip: below 0x7ffffffff000";
+    if ((registers->rflags & ~(uint64_t)CAPOS_RFLAGS_ALLOWED) != 0)
+        return "rflags: no other flags than those of 0x250fd7";
+    return nullptr;
+}
+
+void arch_thread_set_registers(struct arch_thread *thread,
+                               const struct capos_registers *registers)
+{
+    host_thread(thread)->registers = *registers;
+}
+
 void arch_thread_init(struct arch_thread *thread, uint64_t entry, uint64_t stack_pointer,
                       uint64_t rdi, uint64_t rsi, uint64_t rdx)
 {
     ASSERT(thread->space != nullptr);
-    memset(thread->words, 0, sizeof thread->words);
-    thread->words[WORD_ENTRY] = entry;
-    thread->words[WORD_STACK] = stack_pointer;
-    thread->words[WORD_RDI] = rdi;
-    thread->words[WORD_RSI] = rsi;
-    thread->words[WORD_RDX] = rdx;
+    *host_thread(thread) = (struct host_thread){
+        .registers = {.rip = entry, .rsp = stack_pointer, .rdi = rdi, .rsi = rsi, .rdx = rdx}};
 }
 
 void arch_thread_set_base(struct arch_thread *thread, uint64_t base)
 {
     ASSERT(base < USER_ADDRESS_END);
-    thread->words[WORD_BASE] = base;
+    host_thread(thread)->base = base;
 }
 
 void arch_thread_stop(struct arch_thread *thread)
@@ -173,29 +206,30 @@ void arch_thread_fini(struct arch_thread *thread)
 
 void arch_thread_set_result(struct arch_thread *thread, int64_t result)
 {
-    thread->words[WORD_RESULT] = (uint64_t)result;
+    host_thread(thread)->result = (uint64_t)result;
 }
 
 uint64_t arch_thread_instruction_pointer(const struct arch_thread *thread)
 {
-    return thread->words[WORD_ENTRY];
+    return host_thread_const(thread)->registers.rip;
 }
 
 uint64_t arch_thread_stack_pointer(const struct arch_thread *thread)
 {
-    return thread->words[WORD_STACK];
+    return host_thread_const(thread)->registers.rsp;
 }
 
 int64_t host_thread_result(const struct arch_thread *thread)
 {
-    return (int64_t)thread->words[WORD_RESULT];
+    return (int64_t)host_thread_const(thread)->result;
 }
 
 struct host_entry host_thread_entry(const struct arch_thread *thread)
 {
-    const uint64_t *words = thread->words;
-    return (struct host_entry){words[WORD_ENTRY], words[WORD_STACK], words[WORD_RDI],
-                               words[WORD_RSI],   words[WORD_RDX],   words[WORD_BASE]};
+    const struct host_thread *state = host_thread_const(thread);
+    const struct capos_registers *registers = &state->registers;
+    return (struct host_entry){registers->rip, registers->rsp, registers->rdi,
+                               registers->rsi, registers->rdx, state->base};
 }
 
 // ---- CPUs ---------------------------------------------------------------------------

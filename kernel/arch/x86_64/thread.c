@@ -53,6 +53,77 @@ void arch_thread_set_result(struct arch_thread *thread, int64_t result)
     thread_state(thread)->rax = (uint64_t)result;
 }
 
+void arch_thread_registers(const struct arch_thread *thread,
+                           struct capos_registers *out_registers)
+{
+    ASSERT(thread->kind == THREAD_KIND_INTERRUPTED);
+    const struct thread_state *state = (const struct thread_state *)thread->words;
+    *out_registers = (struct capos_registers){
+        .rax = state->rax,
+        .rcx = state->rcx,
+        .rdx = state->rdx,
+        .rbx = state->rbx,
+        .rsp = state->rsp,
+        .rbp = state->rbp,
+        .rsi = state->rsi,
+        .rdi = state->rdi,
+        .r8 = state->r8,
+        .r9 = state->r9,
+        .r10 = state->r10,
+        .r11 = state->r11,
+        .r12 = state->r12,
+        .r13 = state->r13,
+        .r14 = state->r14,
+        .r15 = state->r15,
+        .rip = state->rip,
+        .rflags = state->rflags,
+    };
+}
+
+// Of those that do something in ring 0 (NT makes an IRET fault) or for the kernel.
+static_assert((CAPOS_RFLAGS_ALLOWED & (RFLAGS_IOPL | RFLAGS_NT)) == 0);
+
+const char *arch_registers_check(const struct capos_registers *registers)
+{
+    // RSP may be anything, for user code can load anything into it by itself.
+    if (registers->rip >= USER_ADDRESS_END)
+        return "rip: below 0x7ffffffff000";
+    if ((registers->rflags & ~(uint64_t)CAPOS_RFLAGS_ALLOWED) != 0)
+        return "rflags: no other flags than those of 0x250fd7";
+    return nullptr;
+}
+
+void arch_thread_set_registers(struct arch_thread *thread,
+                               const struct capos_registers *registers)
+{
+    struct thread_state *state = thread_state(thread);
+    // By SYSCALL it would go on with a part of the registers only.  Saving it now, as one that
+    // was interrupted, makes entry.S load all of it.
+    if (thread->kind == THREAD_KIND_SYSCALL) {
+        ASSERT(percpu()->thread == thread);
+        thread->kind = THREAD_KIND_INTERRUPTED;
+        thread_leave();
+    }
+    state->rax = registers->rax;
+    state->rcx = registers->rcx;
+    state->rdx = registers->rdx;
+    state->rbx = registers->rbx;
+    state->rsp = registers->rsp;
+    state->rbp = registers->rbp;
+    state->rsi = registers->rsi;
+    state->rdi = registers->rdi;
+    state->r8 = registers->r8;
+    state->r9 = registers->r9;
+    state->r10 = registers->r10;
+    state->r11 = registers->r11;
+    state->r12 = registers->r12;
+    state->r13 = registers->r13;
+    state->r14 = registers->r14;
+    state->r15 = registers->r15;
+    state->rip = registers->rip;
+    state->rflags = registers->rflags | RFLAGS_FIXED | RFLAGS_IF;
+}
+
 uint64_t arch_thread_instruction_pointer(const struct arch_thread *thread)
 {
     return thread->words[THREAD_RIP / sizeof(uint64_t)];

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Every instruction of libcapos that C cannot express: the entry point, the two system
+// Every instruction of libcapos that C cannot express: the entry points, the two system
 // calls, and the thread pointer.  The register contracts are those of abi/syscall.h and
 // abi/startup.h.
 //
 // The functions are naked, so that what stands here is all there is: each is an ordinary
 // call for the compiler, and the System V calling convention already lets a callee
 // clobber what the kernel clobbers.
+#include "../../fault.h"
 #include "../../thread.h"
 
 #include <capos/syscall.h>
@@ -40,6 +41,47 @@ void capos_start(void);
             "ud2"
             :
             : "i"(thread_main));
+}
+
+// RDI: struct fault_area, on top of the stack.  C is called with the x87 and SSE state of a new
+// thread, whatever the code that faulted has made of it; what it had comes back afterwards.  If
+// the kernel refuses the registers, the system call returns, and UD2 is a fault in the handler.
+[[gnu::naked]] void fault_entry(void)
+{
+    __asm__("movq %%rdi, %%rbx\n\t"
+            "movq %c1(%%rbx), %%rcx\n\t"
+            "movl $-1, %%eax\n\t"
+            "movl %%eax, %%edx\n\t"
+            "xsave64 (%%rcx)\n\t"
+            "fninit\n\t"
+            "pushq $0x1f80\n\t" // MXCSR: all exceptions masked
+            "ldmxcsr (%%rsp)\n\t"
+            "popq %%rcx\n\t"
+            "call %P0\n\t"
+            "movq %c1(%%rbx), %%rcx\n\t"
+            "movl $-1, %%eax\n\t"
+            "movl %%eax, %%edx\n\t"
+            "xrstor64 (%%rcx)\n\t"
+            "xorl %%edi, %%edi\n\t"
+            "xorl %%esi, %%esi\n\t"
+            "movl %2, %%eax\n\t"
+            "syscall\n\t"
+            "ud2"
+            :
+            : "i"(fault_main), "i"(offsetof(struct fault_area, vectors)),
+              "i"(CAPOS_SYS_CAP_ENTER));
+}
+
+// Intel SDM volume 1, 13.2: leaf 0xd, subleaf 0, EBX.
+[[gnu::naked]] uint32_t fault_vectors_bytes(void)
+{
+    __asm__("pushq %rbx\n\t"
+            "movl $0xd, %eax\n\t"
+            "xorl %ecx, %ecx\n\t"
+            "cpuid\n\t"
+            "movl %ebx, %eax\n\t"
+            "popq %rbx\n\t"
+            "ret");
 }
 
 [[gnu::naked]] int64_t capos_cap_enter(uint64_t, uint64_t)
