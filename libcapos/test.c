@@ -251,7 +251,7 @@ enum status test_wait(process_handle_cap process, struct test_end *out_end)
 {
     enum status status = process_handle_wait(
         process, &out_end->kind, &out_end->exit_code, &out_end->fault, &out_end->fault_address,
-        &out_end->instruction_pointer, &out_end->stack_pointer);
+        &out_end->instruction_pointer, &out_end->stack_pointer, &out_end->thread_id);
     process_handle_cap_release(&process);
     return status;
 }

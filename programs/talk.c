@@ -145,8 +145,9 @@ static void run(const char *name)
         return;
     }
     require(terminal_session_foreground(terminal, program, process), "the foreground");
-    require(process_handle_wait(process, &kind, &code, nullptr, nullptr, nullptr, nullptr),
-            "waiting");
+    require(
+        process_handle_wait(process, &kind, &code, nullptr, nullptr, nullptr, nullptr, nullptr),
+        "waiting");
     show("%s: %s %lld\n", name, end_kind_name(kind), (long long)code);
     process_handle_cap_release(&process);
 }

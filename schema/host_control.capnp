@@ -31,6 +31,8 @@ interface HostControl @0xd33557f84a45e091 $A.home(service) {
     # As in ProcessHandle.wait.
     loadBias @5 :UInt64;
     # Added to the addresses in the program's file when it was loaded.
+    threadId @6 :UInt64;
+    # As in ProcessHandle.wait.
   }
   struct FinishResults {}
   enum Refusal {

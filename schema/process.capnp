@@ -191,6 +191,9 @@ interface ProcessHandle @0xc01e7407be5ad6da $A.home(kernel) {
     # The instruction that faulted; 0 unless faulted.
     stackPointer @5 :UInt64;
     # The stack pointer at the fault; 0 unless faulted.
+    threadId @6 :UInt64;
+    # The thread that faulted: its number in the process, of which 1 is the first
+    # thread; 0 unless faulted.
   }
   struct KillResults {}
   struct InfoResults {

@@ -90,6 +90,7 @@ static struct process_handle_wait_results fault_reason(const struct thread *thre
         .fault_address = address,
         .instruction_pointer = arch_thread_instruction_pointer(&thread->arch),
         .stack_pointer = arch_thread_stack_pointer(&thread->arch),
+        .thread_id = thread->id,
     };
 }
 

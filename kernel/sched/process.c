@@ -209,10 +209,12 @@ void process_finish_ending(struct process *process)
     process_release_all(process);
     process->ending = false;
     if (process->is_init)
-        PANIC("init has ended: kind %u, exit code %lld, fault %u at 0x%llx, ip 0x%llx",
+        PANIC("init has ended: kind %u, exit code %lld, fault %u at 0x%llx, ip 0x%llx, "
+              "thread %llu",
               process->end.kind, (long long)process->end.exit_code, process->end.fault,
               (unsigned long long)process->end.fault_address,
-              (unsigned long long)process->end.instruction_pointer);
+              (unsigned long long)process->end.instruction_pointer,
+              (unsigned long long)process->end.thread_id);
     struct list_link *link;
     while ((link = list_pop_front(&process->waiters)) != nullptr)
         process_handle_wait_complete(container_of(link, struct op, queue_link), &process->end);

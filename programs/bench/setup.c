@@ -80,8 +80,9 @@ void process_await(process_handle_cap process)
 {
     enum end_kind kind;
     int64_t code;
-    require(process_handle_wait(process, &kind, &code, nullptr, nullptr, nullptr, nullptr),
-            "wait");
+    require(
+        process_handle_wait(process, &kind, &code, nullptr, nullptr, nullptr, nullptr, nullptr),
+        "wait");
     if (kind != END_KIND_EXITED || code != 0)
         capos_panic("bench: a child ended by %u, %lld", kind, (long long)code);
     process_handle_cap_release(&process);

@@ -65,9 +65,10 @@ static void print_end(const struct job_program *program)
 {
     const struct process_handle_wait_results *end = &program->end;
     if (end->kind == END_KIND_FAULTED)
-        printf("%s faulted: %s at 0x%llx, instruction 0x%llx", program->name,
+        printf("%s faulted: %s at 0x%llx, instruction 0x%llx, thread %llu", program->name,
                fault_kind_name(end->fault), (unsigned long long)end->fault_address,
-               (unsigned long long)end->instruction_pointer);
+               (unsigned long long)end->instruction_pointer,
+               (unsigned long long)end->thread_id);
     else if (end->kind == END_KIND_KILLED)
         printf("%s was killed", program->name);
     else
@@ -136,7 +137,7 @@ static void program_ended(struct capos_call *call, void *context)
     struct process_handle_wait_results *end = &program->end;
     if (process_handle_wait_finish(call, &end->kind, &end->exit_code, &end->fault,
                                    &end->fault_address, &end->instruction_pointer,
-                                   &end->stack_pointer) != STATUS_OK)
+                                   &end->stack_pointer, &end->thread_id) != STATUS_OK)
         end->kind = END_KIND_KILLED; // the wait itself failed: its handle is ours, so never
     if (program->tracing != nullptr)
         tracing_finish(program->tracing, end);

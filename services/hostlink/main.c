@@ -319,6 +319,7 @@ static void on_finish(void *, struct capos_server_call *call,
         .fault_address = params->fault_address,
         .instruction_pointer = params->instruction_pointer,
         .load_bias = params->load_bias,
+        .thread_id = params->thread_id,
     };
     if (ending_refuse_second(call))
         return;

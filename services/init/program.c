@@ -217,8 +217,8 @@ static void program_ended(struct capos_call *wait, void *context)
     trace_finish();
     struct host_control_finish_params *end = &ending->end;
     if (process_handle_wait_finish(wait, &end->kind, &end->exit_code, &end->fault,
-                                   &end->fault_address, &end->instruction_pointer,
-                                   nullptr) == STATUS_OK)
+                                   &end->fault_address, &end->instruction_pointer, nullptr,
+                                   &end->thread_id) == STATUS_OK)
         report_finish(end);
     else
         report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "init can't wait for the program");

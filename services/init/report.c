@@ -22,18 +22,19 @@ void report_init(void)
 void report_finish(const struct host_control_finish_params *end)
 {
     system_seal();
-    if (host.id != 0 &&
-        host_control_finish(host, end->kind, end->exit_code, end->fault, end->fault_address,
-                            end->instruction_pointer, end->load_bias) == STATUS_OK)
+    if (host.id != 0 && host_control_finish(host, end->kind, end->exit_code, end->fault,
+                                            end->fault_address, end->instruction_pointer,
+                                            end->load_bias, end->thread_id) == STATUS_OK)
         return;
     if (end->kind == END_KIND_EXITED)
         capos_console_print("init: the program exited with %lld\n", (long long)end->exit_code);
     else
         capos_console_print("init: the program was ended: %s, fault %s at 0x%llx, instruction "
-                            "0x%llx of its file\n",
+                            "0x%llx of its file, thread %llu\n",
                             end_kind_name(end->kind), fault_kind_name(end->fault),
                             (unsigned long long)end->fault_address,
-                            (unsigned long long)(end->instruction_pointer - end->load_bias));
+                            (unsigned long long)(end->instruction_pointer - end->load_bias),
+                            (unsigned long long)end->thread_id);
 }
 
 void report_refuse(enum host_control_refusal refusal, const char *format, ...)

@@ -303,16 +303,17 @@ static void service_ended(struct capos_call *wait, void *context)
     enum end_kind kind;
     int64_t code;
     enum fault_kind fault;
-    uint64_t address, instruction;
-    if (process_handle_wait_finish(wait, &kind, &code, &fault, &address, &instruction,
-                                   nullptr) != STATUS_OK)
+    uint64_t address, instruction, thread_id;
+    if (process_handle_wait_finish(wait, &kind, &code, &fault, &address, &instruction, nullptr,
+                                   &thread_id) != STATUS_OK)
         return;
     process_handle_cap_release(&service->process.handle);
     capos_console_print("init: service %s ended: %s, code %lld, fault %s at 0x%llx, "
-                        "instruction 0x%llx of its file\n",
+                        "instruction 0x%llx of its file, thread %llu\n",
                         service->declared.name.text, end_kind_name(kind), (long long)code,
                         fault_kind_name(fault), (unsigned long long)address,
-                        (unsigned long long)(instruction - service->process.load_bias));
+                        (unsigned long long)(instruction - service->process.load_bias),
+                        (unsigned long long)thread_id);
     if (may_restart(service)) {
         calls_end(service);
         service_decide(service, kind, code);

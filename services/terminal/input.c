@@ -220,7 +220,7 @@ static void end_run(void)
     static bool ended;
     if (!ended && control.id != 0 &&
         host_control_finish_begin(&call, control, END_KIND_EXITED, INTERRUPTED_EXIT_CODE,
-                                  FAULT_KIND_NONE, 0, 0, 0) == STATUS_OK)
+                                  FAULT_KIND_NONE, 0, 0, 0, 0) == STATUS_OK)
         ended = true;
 }
 

@@ -87,7 +87,7 @@ static void program_ended(struct capos_call *call, void *context)
 {
     struct program *program = context;
     // However it ended, and whatever the answer is, the keyboard is free.
-    (void)process_handle_wait_finish(call, nullptr, nullptr, nullptr, nullptr, nullptr,
+    (void)process_handle_wait_finish(call, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
                                      nullptr);
     process_handle_cap_release(&program->process);
     program->waiting = false;

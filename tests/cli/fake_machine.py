@@ -50,8 +50,8 @@ def be_killed():
         signal.pause()
 
 
-def finish(code=0, end=EXITED, fault=0, address=0, instruction=0, bias=0):
-    send(FINISH, struct.pack('<IIqQQQ', end, fault, code, address, instruction, bias))
+def finish(code=0, end=EXITED, fault=0, address=0, instruction=0, bias=0, thread=0):
+    send(FINISH, struct.pack('<IIqQQQQ', end, fault, code, address, instruction, bias, thread))
     be_killed()
 
 
@@ -73,7 +73,7 @@ def counts():
 
 def segfault():
     send(HELLO)
-    finish(0, FAULTED, 1, 0x10, 0x7000, 0x6000)
+    finish(0, FAULTED, 1, 0x10, 0x7000, 0x6000, thread=3)
 
 
 def cat():

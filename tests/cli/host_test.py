@@ -53,6 +53,7 @@ def an_exit_code_is_cut_to_a_byte():
 
 def a_fault_is_named():
     expect(run_fake('segfault'), 139, b'', 'access to unmapped address 0x10 in ')
+    expect(run_fake('segfault'), 139, stderr=', thread 3')
 
 
 def instructions_are_counted_also_where_the_host_has_kvm():

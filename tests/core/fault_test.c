@@ -122,6 +122,7 @@ CORE_TEST(a_fault_in_the_handler_ends_the_process_with_the_first_one)
     CHECK(!actor_alive(actor));
     CHECK_EQ(actor->process->end.kind, END_KIND_FAULTED);
     CHECK_EQ(actor->process->end.fault, FAULT_KIND_DIVIDE);
+    CHECK_EQ(actor->process->end.thread_id, 1);
 }
 
 CORE_TEST(a_frame_that_cannot_be_written_ends_the_process)

@@ -366,8 +366,8 @@ static void kill_of_an_ended_process_changes_nothing(void)
     struct test_end end = {};
     if (!CHECK_OK(test_start("exits", code, 1, nullptr, 0, &process)))
         return;
-    CHECK_OK(
-        process_handle_wait(process, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr));
+    CHECK_OK(process_handle_wait(process, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+                                 nullptr));
     CHECK_OK(process_handle_kill(process));
     CHECK_OK(test_wait(process, &end));
     CHECK_EQ(end.kind, END_KIND_EXITED);
@@ -390,7 +390,7 @@ static void every_waiter_gets_the_same_answer(void)
             enum end_kind kind = END_KIND_RUNNING;
             int64_t code = 1;
             CHECK_OK(process_handle_wait_finish(&waits[i], &kind, &code, nullptr, nullptr,
-                                                nullptr, nullptr));
+                                                nullptr, nullptr, nullptr));
             CHECK_EQ(kind, END_KIND_EXITED);
             CHECK_EQ(code, 0);
         }
@@ -408,9 +408,9 @@ static void a_wait_is_cancelled(void)
         return;
     CHECK_OK(process_handle_wait_begin(&wait, process));
     capos_call_cancel(&wait);
-    CHECK_STATUS(
-        process_handle_wait_finish(&wait, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr),
-        STATUS_CANCELLED);
+    CHECK_STATUS(process_handle_wait_finish(&wait, nullptr, nullptr, nullptr, nullptr, nullptr,
+                                            nullptr, nullptr),
+                 STATUS_CANCELLED);
     CHECK_OK(process_handle_kill(process));
     check_killed(process);
 }
@@ -448,8 +448,8 @@ static void info_tells_what_is_known(void)
         CHECK_EQ(kind, END_KIND_RUNNING);
         CHECK_EQ(capability_count, 1);
         CHECK_OK(notification_signal(bell, 1));
-        CHECK_OK(
-            process_handle_wait(process, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr));
+        CHECK_OK(process_handle_wait(process, nullptr, nullptr, nullptr, nullptr, nullptr,
+                                     nullptr, nullptr));
         CHECK_OK(process_handle_info(process, &later_id, name, sizeof name, nullptr, &kind,
                                      &capability_count, nullptr));
         CHECK_EQ(later_id, id);

@@ -348,6 +348,7 @@ static void a_fault_of_a_thread_ends_the_process(void)
     struct test_end end;
     CHECK_FAULTS("faults in a thread", thread_grants(), 3, FAULT_KIND_UNMAPPED, &end);
     CHECK_EQ(end.fault_address, 16);
+    CHECK_EQ(end.thread_id, 2);
 }
 
 // Not a tail call: each level needs its frame.

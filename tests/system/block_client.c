@@ -382,7 +382,7 @@ static void driver_kill(void)
 {
     EXPECT_OK(process_handle_kill(parent.process.handle));
     EXPECT_OK(process_handle_wait(parent.process.handle, nullptr, nullptr, nullptr, nullptr,
-                                  nullptr, nullptr));
+                                  nullptr, nullptr, nullptr));
     process_handle_cap_release(&parent.process.handle);
     EXPECT_OK(endpoint_disconnect(parent.endpoint));
 }

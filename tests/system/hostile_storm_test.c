@@ -524,7 +524,8 @@ static void process_ended(struct capos_call *call, void *context)
     enum end_kind kind = END_KIND_RUNNING;
     enum fault_kind fault = FAULT_KIND_NONE;
     int64_t code = 0;
-    SUCCEEDS(process_handle_wait_finish(call, &kind, &code, &fault, nullptr, nullptr, nullptr));
+    SUCCEEDS(process_handle_wait_finish(call, &kind, &code, &fault, nullptr, nullptr, nullptr,
+                                        nullptr));
     storm.killed += kind == END_KIND_KILLED;
     storm.exited += kind == END_KIND_EXITED;
     storm.faulted += kind == END_KIND_FAULTED;

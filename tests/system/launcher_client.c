@@ -32,7 +32,8 @@ static void launch(const char *what, restricted_launcher_cap launcher, const cha
                                                     arguments, strlen(arguments), grants,
                                                     strlen(grants), budget_bytes, &process);
     if (status == STATUS_OK)
-        status = process_handle_wait(process, &kind, &code, &fault, nullptr, nullptr, nullptr);
+        status = process_handle_wait(process, &kind, &code, &fault, nullptr, nullptr, nullptr,
+                                     nullptr);
     if (status != STATUS_OK) {
         say_status(what, status);
         return;
@@ -138,7 +139,7 @@ static void launch_with_the_helper(restricted_launcher_cap launcher)
     fflush(stdout);
     enum status status = capos_launch(launcher, &request, &process, &problem);
     if (status != STATUS_OK || process_handle_wait(process, nullptr, nullptr, nullptr, nullptr,
-                                                   nullptr, nullptr) != STATUS_OK)
+                                                   nullptr, nullptr, nullptr) != STATUS_OK)
         capos_panic("launcher_client: the helper: %s", status_name(status));
     process_handle_cap_release(&process);
     request = (struct capos_launch_request){

@@ -247,7 +247,7 @@ static void on_call(void *, struct capos_server_call *call)
 static void on_child_end(struct capos_call *wait, void *)
 {
     CHECK_OK(process_handle_wait_finish(wait, &child_end.kind, &child_end.exit_code, nullptr,
-                                        nullptr, nullptr, nullptr));
+                                        nullptr, nullptr, nullptr, nullptr));
     capos_loop_stop();
 }
 

@@ -237,14 +237,15 @@ static void on_hang(struct capos_call *, void *)
 }
 
 static void report_end(enum end_kind kind, int64_t exit_code, enum fault_kind fault,
-                       uint64_t fault_address, uint64_t instruction_pointer)
+                       uint64_t fault_address, uint64_t instruction_pointer,
+                       uint64_t thread_id)
 {
     const struct test_counts *counts = &state.program_counts;
     if (kind == END_KIND_FAULTED)
-        program_fail("faulted: %s at 0x%llx of its file, address 0x%llx",
+        program_fail("faulted: %s at 0x%llx of its file, address 0x%llx, thread %llu",
                      fault_kind_name(fault),
                      (unsigned long long)(instruction_pointer - state.process.load_bias),
-                     (unsigned long long)fault_address);
+                     (unsigned long long)fault_address, (unsigned long long)thread_id);
     else if (kind == END_KIND_EXITED && exit_code != 0 && counts->failed == 0)
         program_fail("exited with %lld without a failed test", (long long)exit_code);
     else if (kind == END_KIND_EXITED && counts->passed + counts->failed + counts->skipped == 0)
@@ -259,7 +260,7 @@ static void program_await(void)
     enum end_kind kind = END_KIND_RUNNING;
     enum fault_kind fault;
     int64_t exit_code;
-    uint64_t fault_address, instruction_pointer;
+    uint64_t fault_address, instruction_pointer, thread_id;
     if (process_handle_wait_begin(&wait, state.process.handle) != STATUS_OK ||
         timer_sleep_begin(&hang, state.timer, state.hang_ns) != STATUS_OK) {
         program_fail("can't be waited for");
@@ -270,8 +271,8 @@ static void program_await(void)
     while (!ended)
         capos_loop_run();
     if (process_handle_wait_finish(&wait, &kind, &exit_code, &fault, &fault_address,
-                                   &instruction_pointer, nullptr) == STATUS_OK)
-        report_end(kind, exit_code, fault, fault_address, instruction_pointer);
+                                   &instruction_pointer, nullptr, &thread_id) == STATUS_OK)
+        report_end(kind, exit_code, fault, fault_address, instruction_pointer, thread_id);
     capos_call_cancel(&hang);
     if (timer_sleep_finish(&hang) == STATUS_OK && kind != END_KIND_KILLED)
         program_fail("ended when it was about to be killed");

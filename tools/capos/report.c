@@ -80,6 +80,10 @@ bool report_text(const struct capos_link_finish *finish, const struct report_pla
     place_text(finish, place, where, sizeof where);
     if (fault->has_address)
         snprintf(address, sizeof address, " 0x%llx", (unsigned long long)finish->fault_address);
-    snprintf(out_text, text_bytes, "%s%s in %s", fault->text, address, where);
+    int used = snprintf(out_text, text_bytes, "%s%s in %s", fault->text, address, where);
+    // Most programs have one thread, which needs no number.
+    if (finish->thread_id > 1 && used >= 0 && (size_t)used < text_bytes)
+        snprintf(out_text + used, text_bytes - (size_t)used, ", thread %llu",
+                 (unsigned long long)finish->thread_id);
     return true;
 }

@@ -68,6 +68,19 @@ static void a_fault_is_named_with_address_and_place(void)
             "illegal instruction in main+0x1");
 }
 
+static void a_thread_but_the_first_is_named(void)
+{
+    struct capos_link_finish finish = {
+        .end_kind = END_KIND_FAULTED, .fault_kind = FAULT_KIND_DIVIDE, .thread_id = 1};
+    const struct report_place place = {.function = "work", .offset = 2};
+    text_is(&finish, &place, "division by zero or quotient out of range in work+0x2");
+    finish.thread_id = 3;
+    text_is(&finish, &place, "division by zero or quotient out of range in work+0x2, thread 3");
+    char cut[8]; // room for less than the text
+    CHECK(report_text(&finish, &place, cut, sizeof cut));
+    CHECK(strcmp(cut, "divisio") == 0);
+}
+
 static void an_exit_needs_no_words(void)
 {
     char text[16] = "?";
@@ -81,6 +94,7 @@ int main(void)
     RUN(an_exit_status_is_what_a_shell_sees);
     RUN(a_fault_has_the_status_of_its_signal);
     RUN(a_fault_is_named_with_address_and_place);
+    RUN(a_thread_but_the_first_is_named);
     RUN(an_exit_needs_no_words);
     return test_report();
 }

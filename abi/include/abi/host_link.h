@@ -50,8 +50,9 @@ struct capos_link_finish {
     uint64_t fault_address;
     uint64_t instruction_pointer;
     uint64_t load_bias;
+    uint64_t thread_id; // that faulted: 1 is the first; else 0
 };
-static_assert(sizeof(struct capos_link_finish) == 40);
+static_assert(sizeof(struct capos_link_finish) == 48);
 
 struct capos_link_refuse {
     uint32_t refusal; // enum host_control_refusal of the schema

@@ -125,6 +125,7 @@ struct test_end {
     uint64_t fault_address;
     uint64_t instruction_pointer;
     uint64_t stack_pointer;
+    uint64_t thread_id;
 };
 
 // Starts this program in a role, with these grants and nothing else; it is charged to the
