@@ -117,15 +117,15 @@ static void call_done(struct ring_client *ring, struct capos_call *call,
     __atomic_store_n(&ring->header->cq_head, ++ring->cq_head, __ATOMIC_RELEASE);
 }
 
-// A release, a cancel or a finish failed.  A cancel that came too late is no error; a release of
-// what isn't held is a mistake of the program, like freeing memory twice.
+// A release, a cancel, a finish or an unpark failed.  A cancel that came too late is no error; a
+// release of what isn't held is a mistake of the program, like freeing memory twice.
 [[gnu::noinline]] static void quiet_failed(struct ring_client *ring,
                                            const struct capos_cqe *completion)
 {
     if ((completion->user_data & NOT_QUIET) != 0)
         return;
     if (completion->result == -(int32_t)STATUS_BAD_CAPABILITY &&
-        (completion->user_data & RELEASE_IF_HELD) == 0)
+        (completion->user_data & IF_HELD) == 0)
         capos_panic("capos_release: a capability that isn't held");
     ring->in_flight++; // it wasn't counted any more
 }
@@ -181,8 +181,8 @@ struct capos_sqe *ring_submission(struct ring_client *ring, uint64_t user_data,
 }
 
 // What completes at once always finds room (invariant 2 of thread.h).
-[[gnu::noinline]] static struct capos_sqe *
-quiet_submission(struct ring_client *ring, enum capos_opcode opcode, uint64_t user_data)
+[[gnu::noinline]] struct capos_sqe *ring_quiet(struct ring_client *ring,
+                                               enum capos_opcode opcode, uint64_t user_data)
 {
     struct capos_sqe *entry = ring_submission(ring, user_data, COMPLETION_QUIET);
     if (entry == nullptr)
@@ -195,7 +195,7 @@ quiet_submission(struct ring_client *ring, enum capos_opcode opcode, uint64_t us
 
 static void release(struct ring_client *ring, capos_cap_id cap, uint64_t user_data)
 {
-    quiet_submission(ring, CAPOS_OP_RELEASE, user_data)->cap = cap;
+    ring_quiet(ring, CAPOS_OP_RELEASE, user_data)->cap = cap;
     ring_submit(ring);
 }
 
@@ -207,7 +207,7 @@ void capos_release(capos_cap_id cap)
 
 void ring_release_if_held(struct ring_client *ring, capos_cap_id cap)
 {
-    release(ring, cap, RELEASE_IF_HELD);
+    release(ring, cap, IF_HELD);
 }
 
 struct capos_sqe *ring_operation(struct ring_client *ring, struct capos_call *call)
@@ -246,7 +246,7 @@ struct capos_sqe *ring_forgotten(struct ring_client *ring)
 
 void ring_cancel(struct ring_client *ring, uint64_t user_data)
 {
-    quiet_submission(ring, CAPOS_OP_CANCEL, 0)->call_id = user_data;
+    ring_quiet(ring, CAPOS_OP_CANCEL, 0)->call_id = user_data;
     ring_submit(ring);
 }
 
@@ -420,7 +420,7 @@ static void promise_forget(struct ring_client *ring, struct capos_call *call)
                                              uint16_t kept)
 {
     promise_forget(ring, call);
-    struct capos_sqe *entry = quiet_submission(ring, CAPOS_OP_FINISH, 0);
+    struct capos_sqe *entry = ring_quiet(ring, CAPOS_OP_FINISH, 0);
     entry->call_id = (uint64_t)call | COMPLETION_CALL;
     entry->method = kept;
     ring_submit(ring);

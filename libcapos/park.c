@@ -73,8 +73,7 @@ static bool unpark(struct ring_client *ring, const void *word, uint32_t count,
     park_space_cap space;
     if (!space_find(&space))
         return false;
-    struct capos_sqe *entry = ring_forgotten(ring);
-    entry->opcode = CAPOS_OP_UNPARK;
+    struct capos_sqe *entry = ring_quiet(ring, CAPOS_OP_UNPARK, IF_HELD);
     entry->cap = space.id;
     entry->params = (uint64_t)word;
     entry->params_bytes = count;

@@ -83,7 +83,7 @@ enum completion_kind {
     COMPLETION_QUIET = 3,   // nothing, or one of the bits below: no call waits for it
 };
 constexpr uint64_t COMPLETION_KIND_MASK = 3;
-constexpr uint64_t RELEASE_IF_HELD = 4;
+constexpr uint64_t IF_HELD = 4; // it is no mistake if the capability isn't held
 constexpr uint64_t NOT_QUIET = 8; // completes in any case
 
 // How many submissions of a kind may be in flight (invariant 2).
@@ -119,6 +119,10 @@ constexpr uint64_t NOT_QUIET = 8; // completes in any case
 [[nodiscard]] int32_t ring_operation_wait(struct ring_client *ring, struct capos_call *call);
 // The same for one that completes at once and whose completion is of no interest.
 [[nodiscard]] struct capos_sqe *ring_forgotten(struct ring_client *ring);
+// The same for an opcode that takes QUIET: it completes only if it fails.  `user_data` is 0 or
+// IF_HELD.
+[[nodiscard]] struct capos_sqe *ring_quiet(struct ring_client *ring, enum capos_opcode opcode,
+                                           uint64_t user_data);
 
 // Hands the entry to the kernel, which takes it at the next cap_enter.
 static inline void ring_submit(struct ring_client *ring)

@@ -180,7 +180,7 @@ static const struct opcode_rule opcode_rules[CAPOS_OP_COUNT] = {
     [CAPOS_OP_CANCEL] = {submit_cancel, SHORT_FLAGS, false},
     [CAPOS_OP_FINISH] = {submit_finish_promise, SHORT_FLAGS, false},
     [CAPOS_OP_PARK] = {park, CAPOS_SQE_LINK, false},
-    [CAPOS_OP_UNPARK] = {unpark, CAPOS_SQE_LINK, false},
+    [CAPOS_OP_UNPARK] = {unpark, SHORT_FLAGS, false},
 };
 
 enum status submit_checked(struct thread *thread, const struct capos_sqe *sqe)

@@ -296,6 +296,19 @@ CORE_TEST(a_requeue_to_the_same_word_moves_nobody)
     CHECK_EQ(sleeper_count(one), 1);
 }
 
+CORE_TEST(a_quiet_unpark_completes_only_if_it_fails)
+{
+    make_world();
+    sleep_on(one, 1, word);
+    struct capos_sqe sqe = unpark_of(word, 1);
+    sqe.flags = CAPOS_SQE_QUIET;
+    actor_push(one, &sqe);
+    CHECK_EQ(actor_enter(one, 0, 0), 1);
+    CHECK_EQ(take(one).user_data, 1);
+    sqe.params = word + 1;
+    CHECK_STATUS(submit(one, &sqe).result, STATUS_BAD_ADDRESS);
+}
+
 // ---- Other ends of a sleep -------------------------------------------------------------------
 
 CORE_TEST(a_sleep_ends_with_its_time)
@@ -465,6 +478,7 @@ int main(void)
     RUN(moved_sleepers_end_with_the_memory_of_their_new_word);
     RUN(sleepers_of_others_are_woken_instead_of_moved);
     RUN(a_requeue_to_the_same_word_moves_nobody);
+    RUN(a_quiet_unpark_completes_only_if_it_fails);
     RUN(a_sleep_ends_with_its_time);
     RUN(a_deadline_is_a_time_of_the_clock);
     RUN(a_time_out_needs_a_timer);

@@ -117,7 +117,7 @@ static int32_t submit_one(struct actor *actor, const struct capos_sqe *sqe)
 static const uint8_t flags_taken[CAPOS_OP_COUNT] = {
     [CAPOS_OP_NOP] = 0x08,    [CAPOS_OP_CALL] = 0x5b,        [CAPOS_OP_RECV] = 0x2a,
     [CAPOS_OP_RETURN] = 0x8d, [CAPOS_OP_RETURN_RECV] = 0x2f, [CAPOS_OP_RELEASE] = 0x88,
-    [CAPOS_OP_CANCEL] = 0x88, [CAPOS_OP_PARK] = 0x08,        [CAPOS_OP_UNPARK] = 0x08,
+    [CAPOS_OP_CANCEL] = 0x88, [CAPOS_OP_PARK] = 0x08,        [CAPOS_OP_UNPARK] = 0x88,
     [CAPOS_OP_FINISH] = 0x88,
 };
 

@@ -140,7 +140,7 @@ enum capos_opcode {
 // word, further ones of other processes are woken.  The result is the number of sleepers that
 // were woken, result_bytes that of the moved ones.
 //
-// Every opcode takes LINK; RETURN, RELEASE, CANCEL and FINISH take QUIET.
+// Every opcode takes LINK; RETURN, RELEASE, CANCEL, FINISH and UNPARK take QUIET.
 struct capos_sqe {
     uint8_t opcode;          // enum capos_opcode
     uint8_t flags;           // CAPOS_SQE_*
