@@ -10,9 +10,14 @@
 //     buffer[position..used) is not read yet.
 //  2. Input waits only after standard output was flushed, if a terminal shows it: a
 //     prompt is seen before its answer is awaited.
+//  3. Once the program has two threads, a call has its stream to itself; the input's lock is
+//     taken before the output's.
 #include <stdio.h>
 
+#include "thread.h"
+
 #include <capos/capset.h>
+#include <capos/sync.h>
 
 #include <gen/capos/stdio.h>
 #include <lib/fmt.h>
@@ -34,6 +39,8 @@ struct stream {
     bool is_input;
     bool at_end;
     bool failed;
+    struct capos_mutex lock;
+    struct thread *owner; // of the lock
 };
 
 static uint8_t input_buffer[BUFSIZ], output_buffer[BUFSIZ], error_buffer[512];
@@ -44,6 +51,27 @@ FILE stream_error = {
     .buffer = error_buffer, .target = OUTPUT_STREAM_ERROR, .buffering = BUFFER_NONE};
 
 static stdio_cap stdio;
+
+// Takes a stream for one call.  False: it needn't be given back, for the program has one thread,
+// or this thread has the stream: it faulted in a call, and its handler prints.
+static bool stream_take(FILE *stream)
+{
+    if (!__atomic_load_n(&threads_started, __ATOMIC_RELAXED)) [[clang::likely]]
+        return false;
+    if (__atomic_load_n(&stream->owner, __ATOMIC_RELAXED) == thread_self())
+        return false;
+    capos_mutex_lock(&stream->lock);
+    __atomic_store_n(&stream->owner, thread_self(), __ATOMIC_RELAXED);
+    return true;
+}
+
+static void stream_give(FILE *stream, bool taken)
+{
+    if (!taken)
+        return;
+    __atomic_store_n(&stream->owner, nullptr, __ATOMIC_RELAXED);
+    capos_mutex_unlock(&stream->lock);
+}
 
 static bool stdio_find(void)
 {
@@ -95,25 +123,37 @@ static bool flush(FILE *stream)
     return write_through(stream, stream->buffer, used);
 }
 
+static bool flush_taken(FILE *stream)
+{
+    bool taken = stream_take(stream);
+    bool flushed = flush(stream);
+    stream_give(stream, taken);
+    return flushed;
+}
+
 int fflush(FILE *stream)
 {
     if (stream == nullptr) {
-        bool output_written = flush(&stream_output);
-        return flush(&stream_error) && output_written ? 0 : EOF;
+        bool output_written = flush_taken(&stream_output);
+        return flush_taken(&stream_error) && output_written ? 0 : EOF;
     }
     if (stream->is_input)
         return 0;
-    return flush(stream) ? 0 : EOF;
+    return flush_taken(stream) ? 0 : EOF;
 }
 
 int setvbuf(FILE *restrict stream, char *restrict, int mode, size_t)
 {
     static const enum buffering bufferings[] = {
         [_IOFBF] = BUFFER_FULL, [_IOLBF] = BUFFER_LINE, [_IONBF] = BUFFER_NONE};
-    if (mode < _IOFBF || mode > _IONBF || (!stream->is_input && !flush(stream)))
+    if (mode < _IOFBF || mode > _IONBF)
         return -1;
-    stream->buffering = bufferings[mode];
-    return 0;
+    bool taken = stream_take(stream);
+    bool flushed = stream->is_input || flush(stream);
+    if (flushed)
+        stream->buffering = bufferings[mode];
+    stream_give(stream, taken);
+    return flushed ? 0 : -1;
 }
 
 // What a stream does once `bytes` more lie in its buffer.
@@ -141,18 +181,26 @@ static bool output_write(FILE *stream, const void *data, size_t bytes)
     return output_settle(stream, bytes);
 }
 
+static bool output_write_taken(FILE *stream, const void *data, size_t bytes)
+{
+    bool taken = stream_take(stream);
+    bool written = output_write(stream, data, bytes);
+    stream_give(stream, taken);
+    return written;
+}
+
 size_t fwrite(const void *restrict data, size_t size, size_t count, FILE *restrict stream)
 {
     size_t bytes;
     if (__builtin_mul_overflow(size, count, &bytes) || bytes == 0)
         return 0;
-    return output_write(stream, data, bytes) ? count : 0;
+    return output_write_taken(stream, data, bytes) ? count : 0;
 }
 
 int fputc(int character, FILE *stream)
 {
     uint8_t byte = (uint8_t)character;
-    return output_write(stream, &byte, 1) ? byte : EOF;
+    return output_write_taken(stream, &byte, 1) ? byte : EOF;
 }
 
 int putc(int character, FILE *stream)
@@ -167,12 +215,15 @@ int putchar(int character)
 
 int fputs(const char *restrict text, FILE *restrict stream)
 {
-    return output_write(stream, text, strlen(text)) ? 0 : EOF;
+    return output_write_taken(stream, text, strlen(text)) ? 0 : EOF;
 }
 
 int puts(const char *text)
 {
-    return fputs(text, stdout) == EOF || fputc('\n', stdout) == EOF ? EOF : 0;
+    bool taken = stream_take(stdout);
+    bool written = output_write(stdout, text, strlen(text)) && output_write(stdout, "\n", 1);
+    stream_give(stdout, taken);
+    return written ? 0 : EOF;
 }
 
 // ---- Formatted output --------------------------------------------------------------
@@ -190,7 +241,8 @@ format_large(FILE *stream, size_t bytes, const char *format, va_list arguments)
     return written ? (int)bytes : EOF;
 }
 
-int vfprintf(FILE *restrict stream, const char *restrict format, va_list arguments)
+static int __attribute__((format(printf, 2, 0))) output_format(FILE *stream, const char *format,
+                                                               va_list arguments)
 {
     if (stream->is_input || stream->failed)
         return EOF;
@@ -209,6 +261,14 @@ int vfprintf(FILE *restrict stream, const char *restrict format, va_list argumen
             return format_large(stream, bytes, format, arguments);
     }
     return EOF;
+}
+
+int vfprintf(FILE *restrict stream, const char *restrict format, va_list arguments)
+{
+    bool taken = stream_take(stream);
+    int bytes = output_format(stream, format, arguments);
+    stream_give(stream, taken);
+    return bytes;
 }
 
 int fprintf(FILE *restrict stream, const char *restrict format, ...)
@@ -272,7 +332,7 @@ static size_t read_through(FILE *stream, void *data, size_t bytes)
     if (stream->at_end || stream->failed)
         return 0;
     if (stream_output.buffering == BUFFER_LINE)
-        (void)flush(&stream_output);
+        (void)flush_taken(&stream_output);
     if (!stdio_find()) {
         stream->at_end = true;
         return 0;
@@ -299,7 +359,10 @@ static bool input_fill(FILE *stream)
 
 int fgetc(FILE *stream)
 {
-    return input_fill(stream) ? stream->buffer[stream->position++] : EOF;
+    bool taken = stream_take(stream);
+    int character = input_fill(stream) ? stream->buffer[stream->position++] : EOF;
+    stream_give(stream, taken);
+    return character;
 }
 
 int getc(FILE *stream)
@@ -313,7 +376,7 @@ int getchar(void)
 }
 
 // Takes back the character that was read last, or any other in its place.
-int ungetc(int character, FILE *stream)
+static int input_unget(int character, FILE *stream)
 {
     if (character == EOF || !stream->is_input)
         return EOF;
@@ -329,11 +392,20 @@ int ungetc(int character, FILE *stream)
     return (uint8_t)character;
 }
 
+int ungetc(int character, FILE *stream)
+{
+    bool taken = stream_take(stream);
+    int result = input_unget(character, stream);
+    stream_give(stream, taken);
+    return result;
+}
+
 char *fgets(char *restrict line, int size, FILE *restrict stream)
 {
     size_t length = 0;
     if (size < 1)
         return nullptr;
+    bool taken = stream_take(stream);
     while (length + 1 < (size_t)size && input_fill(stream)) {
         uint8_t *start = stream->buffer + stream->position;
         size_t bytes = stream->used - stream->position;
@@ -348,6 +420,7 @@ char *fgets(char *restrict line, int size, FILE *restrict stream)
         if (newline != nullptr)
             break;
     }
+    stream_give(stream, taken);
     line[length] = '\0';
     return length == 0 && size > 1 ? nullptr : line;
 }
@@ -357,6 +430,7 @@ size_t fread(void *restrict data, size_t size, size_t count, FILE *restrict stre
     size_t bytes, done = 0;
     if (__builtin_mul_overflow(size, count, &bytes) || bytes == 0 || !stream->is_input)
         return 0;
+    bool taken = stream_take(stream);
     while (done < bytes) {
         uint8_t *place = (uint8_t *)data + done;
         size_t wanted = bytes - done, piece = stream->used - stream->position;
@@ -374,6 +448,7 @@ size_t fread(void *restrict data, size_t size, size_t count, FILE *restrict stre
         }
         done += piece;
     }
+    stream_give(stream, taken);
     return done / size;
 }
 

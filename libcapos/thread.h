@@ -60,6 +60,10 @@ struct thread {
 };
 static_assert(offsetof(struct thread, canary) == 0x28);
 
+// Whether capos_thread_create has ever been called: before, nothing needs a lock.  Read and
+// written with relaxed atomics: the start of a thread orders it.
+extern bool threads_started;
+
 // Makes a block the calling thread's.
 void thread_set_self(struct thread *thread);
 
@@ -83,7 +87,7 @@ enum completion_kind {
     COMPLETION_QUIET = 3,   // nothing, or one of the bits below: no call waits for it
 };
 constexpr uint64_t COMPLETION_KIND_MASK = 3;
-constexpr uint64_t IF_HELD = 4; // it is no mistake if the capability isn't held
+constexpr uint64_t IF_HELD = 4;   // it is no mistake if the capability isn't held
 constexpr uint64_t NOT_QUIET = 8; // completes in any case
 
 // How many submissions of a kind may be in flight (invariant 2).

@@ -67,6 +67,8 @@ static enum status control_find(thread_control_cap *out_control)
     return status;
 }
 
+bool threads_started;
+
 // Finds them once.  Several threads may do so at a time: they find the same.
 static enum status grants_find(void)
 {
@@ -78,8 +80,10 @@ static enum status grants_find(void)
         status = virtual_memory_cap_find("memory", &grants.memory);
     if (status == STATUS_OK)
         status = thread_spawner_cap_find("threads", &grants.spawner);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        __atomic_store_n(&threads_started, true, __ATOMIC_RELAXED);
         __atomic_store_n(&grants.found, true, __ATOMIC_RELEASE);
+    }
     return status;
 }
 

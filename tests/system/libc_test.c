@@ -4,12 +4,14 @@
 
 #include <capos/loop.h>
 #include <capos/server.h>
+#include <capos/thread.h>
 
 #include <ctype.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/memory_budget.h>
 #include <gen/capos/process.h>
 #include <gen/capos/stdio.h>
+#include <gen/capos/thread.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdint.h>
@@ -216,10 +218,32 @@ static int child_prints_without_a_heap(void)
 static size_t written, unread;
 static struct test_end child_end;
 
+// What was written, taken for lines of one letter each.
+static struct {
+    uint8_t letter;
+    unsigned count, mixed;
+} lines;
+
+static void lines_take(const uint8_t *bytes, size_t size_bytes)
+{
+    for (size_t i = 0; i < size_bytes; i++) {
+        if (bytes[i] == '\n') {
+            lines.count++;
+            lines.mixed += lines.letter == 0; // nothing but a newline
+            lines.letter = 0;
+        } else if (lines.letter == 0) {
+            lines.letter = bytes[i];
+        } else {
+            lines.mixed += lines.letter != bytes[i];
+        }
+    }
+}
+
 static void on_write(void *, struct capos_server_call *call,
                      const struct stdio_write_params *params)
 {
     written += params->data.size_bytes;
+    lines_take(params->data.data, params->data.size_bytes);
     stdio_write_reply(call);
 }
 
@@ -251,7 +275,9 @@ static void on_child_end(struct capos_call *wait, void *)
     capos_loop_stop();
 }
 
-static void streams_work_without_a_heap(void)
+// Runs a child whose StdIO this is, until it ends.
+static void serve_child(const char *role, const struct test_child_grant *others,
+                        size_t other_count)
 {
     static struct capos_server server;
     static const struct capos_server_handlers handlers = {.on_call = on_call};
@@ -261,28 +287,82 @@ static void streams_work_without_a_heap(void)
     stdio_cap stdio;
     process_handle_cap child;
     struct capos_call wait;
+    struct test_child_grant grants[8];
     written = 0;
     unread = 6000;
+    lines = (typeof(lines)){};
+    child_end = (struct test_end){};
     if (!CHECK_OK(memory_budget_create_endpoint(test_budget(), 4, &endpoint)) ||
         !CHECK_OK(endpoint_mint(endpoint, INTERFACE_STDIO, 1, &stdio.id)) ||
         !CHECK_OK(capos_server_start(&server, endpoint.id, &handlers, nullptr, &options)))
         return;
-    const struct test_child_grant grants[] = {test_lend("stdio", stdio.id)};
-    if (!CHECK_OK(test_start("prints without a heap", nullptr, 0, grants, 1, &child)) ||
+    grants[0] = test_lend("stdio", stdio.id);
+    for (size_t i = 0; i < other_count; i++)
+        grants[1 + i] = others[i];
+    if (!CHECK_OK(test_start(role, nullptr, 0, grants, other_count + 1, &child)) ||
         !CHECK_OK(process_handle_wait_begin(&wait, child)))
         return;
     capos_call_on_done(&wait, on_child_end, nullptr);
     capos_loop_run();
     CHECK_EQ(child_end.kind, END_KIND_EXITED);
-    CHECK_EQ(child_end.exit_code, 0);
-    CHECK_EQ(written, PRINTED_BYTES + 5000);
     capos_server_stop(&server);
     process_handle_cap_release(&child);
     stdio_cap_release(&stdio);
     endpoint_cap_release(&endpoint);
 }
 
+static void streams_work_without_a_heap(void)
+{
+    serve_child("prints without a heap", nullptr, 0);
+    CHECK_EQ(child_end.exit_code, 0);
+    CHECK_EQ(written, PRINTED_BYTES + 5000);
+}
+
+// ---- Threads that print --------------------------------------------------------------------
+
+constexpr unsigned LINES = 50;
+constexpr size_t LINE_BYTES = 6000; // more than a buffer holds
+
+static int print_lines(void *letter)
+{
+    static char texts[2][LINE_BYTES];
+    char *text = texts[*(const char *)letter - 'a'];
+    memset(text, *(const char *)letter, LINE_BYTES - 2);
+    for (unsigned i = 0; i < LINES; i++)
+        if (puts(text) == EOF || printf("%s%c\n", text + LINE_BYTES / 2, *text) < 0)
+            return 1;
+    return 0;
+}
+
+// Unbuffered, so each call is several messages: its pieces are apart for the server.
+static int child_prints_from_two_threads(void)
+{
+    struct capos_thread *thread;
+    int64_t code;
+    EXPECT(setvbuf(stdout, nullptr, _IONBF, 0) == 0);
+    EXPECT_OK(capos_thread_create(&thread, print_lines, &(char){'a'}, nullptr));
+    EXPECT(print_lines(&(char){'b'}) == 0);
+    EXPECT_OK(capos_thread_join(thread, &code));
+    EXPECT(code == 0);
+    return 0;
+}
+
+static void lines_of_threads_are_not_mixed(void)
+{
+    const struct test_child_grant grants[] = {
+        test_lend("memory", test_memory().id),
+        test_lend("thread", test_grant("thread", INTERFACE_THREAD_CONTROL)),
+        test_lend("park", test_grant("park", INTERFACE_PARK_SPACE)),
+        test_lend("threads", test_grant("threads", INTERFACE_THREAD_SPAWNER)),
+    };
+    serve_child("prints from two threads", grants, 4);
+    CHECK_EQ(child_end.exit_code, 0);
+    CHECK_EQ(lines.count, LINES * 4);
+    CHECK_EQ(lines.mixed, 0);
+}
+
 static const struct test_role roles[] = {
+    {"prints from two threads", child_prints_from_two_threads},
     {"prints without a heap", child_prints_without_a_heap},
 };
 
@@ -301,6 +381,7 @@ static void tests(void)
     RUN(characters_have_their_classes);
     RUN(streams_know_their_direction);
     RUN(streams_work_without_a_heap);
+    RUN(lines_of_threads_are_not_mixed);
 }
 
 int main(int argc, char **argv)

@@ -57,6 +57,7 @@ static const struct {
     {"forker_test", "spawner boot forker"},
     {"interrupt_test", "spawner boot timer interrupts ports"},
     {"io_ports_test", "spawner boot ports"},
+    {"libc_test", "spawner boot timer threads"},
     {"machine_test", "spawner boot timer"},
     {"memory_budget_test", "spawner boot"},
     {"memory_object_test", "spawner boot"},
@@ -237,8 +238,7 @@ static void on_hang(struct capos_call *, void *)
 }
 
 static void report_end(enum end_kind kind, int64_t exit_code, enum fault_kind fault,
-                       uint64_t fault_address, uint64_t instruction_pointer,
-                       uint64_t thread_id)
+                       uint64_t fault_address, uint64_t instruction_pointer, uint64_t thread_id)
 {
     const struct test_counts *counts = &state.program_counts;
     if (kind == END_KIND_FAULTED)

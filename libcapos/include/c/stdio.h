@@ -25,6 +25,7 @@ extern FILE stream_input, stream_output, stream_error;
 
 // stdout keeps text until a line ends if a terminal shows it, else until its buffer is
 // full; stderr keeps nothing from one call to the next.  exit flushes.
+// Of threads that use one stream at a time each call is done as a whole.
 int printf(const char *restrict format, ...) __attribute__((format(printf, 1, 2)));
 int fprintf(FILE *restrict stream, const char *restrict format, ...)
     __attribute__((format(printf, 2, 3)));
