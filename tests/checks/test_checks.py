@@ -211,7 +211,7 @@ class Docs(Tree):
     def test_options_and_their_page_are_compared_both_ways(self):
         self.write('build/host/capos', '#!/bin/sh\necho "  --one   an option"\n')
         os.chmod(os.path.join(self.root, 'build/host/capos'), 0o755)
-        commands = ('run', 'shell', 'cc', 'list', 'inspect', 'doctor', 'pack')
+        commands = ('run', 'shell', 'cc', 'list', 'inspect', 'disk', 'doctor', 'pack')
         text = ''.join(f'## capos {name}\n\n| `--one` | x |\n\n' for name in commands)
         self.write('docs/capos.md', text)
         self.write('a.md', '`capos list --one`\n')
