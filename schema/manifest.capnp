@@ -83,6 +83,21 @@ struct SystemManifest {
   # What every requested program gets.
   grantable @2 :List(Grant) $A.maxCount(32);
   # What `capos run --grant NAME` can add.
+  hostDirectory @3 :Service;
+  # Who serves a directory of the host: started once for each of the request, with the
+  # mount tag of its device as one more argument.  Of its exports, the one that is a
+  # Directory or the one that is a ReadOnlyDirectory goes to the program.  Without a name:
+  # the system has no such service.
+}
+
+struct HostDirectory {
+  # A directory of the host for the requested program.
+  name @0 :Text $A.maxBytes(31);
+  # The name in the program's CapSet.
+  mountTag @1 :Text $A.maxBytes(31);
+  # Of the virtio-9p device that leads to it.
+  readOnly @2 :Bool;
+  # The program gets a ReadOnlyDirectory, not a Directory.
 }
 
 struct RunRequest {
@@ -101,4 +116,6 @@ struct RunRequest {
   # Whether the host wants a trace of the program's calls.
   traceCaptureBytes @6 :UInt32 $A.unit("bytes");
   # As in ProcessBuilder.trace.
+  directories @7 :List(HostDirectory) $A.maxCount(6);
+  # Directories of the host that the program gets.
 }

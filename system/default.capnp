@@ -97,6 +97,24 @@ const block :M.Service = (
 
 const services :List(M.Service) = [.hostlink, .launcher, .block, .bootfs, .ramfs];
 
+# Started for `capos run --dir`, once for each directory.
+const hostDirectory :M.Service = (
+  name = "hostfs",
+  binary = "hostfs",
+  grants = [
+    (name = "console", source = (kernel = "console")),  # for its last words
+    (name = "devices", source = (kernel = "devices")),
+    (name = "dma", source = (kernel = "dma")),
+    (name = "interrupts", source = (kernel = "interrupts")),
+    (name = "threads", source = (kernel = "threads")),
+  ],
+  exports = [
+    (name = "directory", interfaceId = 0xf357734a4b4dba24, word = 1),  # Directory
+    (name = "readOnlyDirectory", interfaceId = 0xca101575500b25eb, word = 2),  # ReadOnlyDirectory
+  ],
+  budgetBytes = 6291456,
+);
+
 const programGrants :List(M.Grant) = [
   (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
 ];
@@ -121,4 +139,5 @@ const manifest :M.SystemManifest = (
   services = .services,
   programGrants = .programGrants,
   grantable = .grantable,
+  hostDirectory = .hostDirectory,
 );

@@ -41,4 +41,5 @@ const manifest :M.SystemManifest = (
     (name = "terminal", source = (service = (service = "terminal", export = "terminal"))),
   ],
   grantable = Default.grantable,
+  hostDirectory = Default.hostDirectory,
 );

@@ -28,4 +28,5 @@ const manifest :M.SystemManifest = (
   grantable = [
     (name = "block", source = (service = (service = "block", export = "device"))),
   ],
+  hostDirectory = Default.hostDirectory,
 );

@@ -19,9 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-constexpr uint32_t GRANTS_MAX = CAPOS_SPAWN_OWN_GRANTS_MAX + 1 +
-                                SYSTEM_MANIFEST_PROGRAM_GRANTS_COUNT_MAX +
-                                RUN_REQUEST_GRANTS_COUNT_MAX;
+constexpr uint32_t GRANTS_MAX =
+    CAPOS_SPAWN_OWN_GRANTS_MAX + 1 + SYSTEM_MANIFEST_PROGRAM_GRANTS_COUNT_MAX +
+    RUN_REQUEST_GRANTS_COUNT_MAX + RUN_REQUEST_DIRECTORIES_COUNT_MAX;
 // What init keeps of its budget: for kernel objects of what it does later.
 constexpr uint64_t OWN_BYTES = 512 * 1024;
 constexpr uint64_t PROGRAM_BYTES_MIN = 512 * 1024;
@@ -166,10 +166,43 @@ static bool grant_add_asked(struct program *program, struct wire_text name)
     return false;
 }
 
+static bool directory_add(struct program *program, const struct host_directory *directory)
+{
+    struct capos_spawn_grant *added = &program->grants[program->grant_count];
+    if (directory->name.size_bytes == 0 || grant_is_there(program, directory->name.text)) {
+        report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the name \"%s\" of a directory is taken",
+                      directory->name.text);
+        return false;
+    }
+    enum status status = system_directory(directory, &added->capability);
+    if (status != STATUS_OK) {
+        report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the directory \"%s\" can't be granted: %s",
+                      directory->name.text,
+                      status == STATUS_NOT_FOUND ? "the system has no service for it"
+                                                 : status_reason(status));
+        return false;
+    }
+    added->name = directory->name.text;
+    program->grant_count++;
+    return true;
+}
+
+static bool directories_add(struct program *program, const struct wire_list *asked)
+{
+    for (uint32_t i = 0; i < asked->count; i++) {
+        struct host_directory directory;
+        if (host_directory_at(asked, i, &directory) != STATUS_OK ||
+            !directory_add(program, &directory))
+            return false;
+    }
+    return true;
+}
+
 // All but the budget, which is of what is left when the services run that these need:
 // *out_budget is its place.
 static bool grants_collect(struct program *program, const struct capos_spawner *spawner,
-                           const struct wire_list *asked, struct capos_spawn_grant **out_budget)
+                           const struct run_request *asked,
+                           struct capos_spawn_grant **out_budget)
 {
     const struct wire_list *given = system_program_grants();
     program->grant_count = capos_spawn_own_grants(spawner, program->grants);
@@ -180,12 +213,13 @@ static bool grants_collect(struct program *program, const struct capos_spawner *
         if (grant_at(given, i, &grant) != STATUS_OK || !grant_add(program, &grant))
             return false;
     }
-    for (uint32_t i = 0; i < asked->count; i++) {
+    for (uint32_t i = 0; i < asked->grants.count; i++) {
         struct wire_text name;
-        if (wire_list_text(asked, i, &name) != STATUS_OK || !grant_add_asked(program, name))
+        if (wire_list_text(&asked->grants, i, &name) != STATUS_OK ||
+            !grant_add_asked(program, name))
             return false;
     }
-    return true;
+    return directories_add(program, &asked->directories);
 }
 
 // The budget of what is free, less what init keeps.
@@ -246,7 +280,7 @@ static bool program_start(struct program *program, struct capos_spawner *spawner
     struct capos_spawn_trace trace;
     struct capos_spawn_grant *budget_grant;
     enum status status = STATUS_OK;
-    if (!grants_collect(program, spawner, &asked->grants, &budget_grant))
+    if (!grants_collect(program, spawner, asked, &budget_grant))
         return false;
     if (asked->trace)
         status = trace_begin(spawner, asked->trace_capture_bytes, &trace);

@@ -72,6 +72,8 @@ static uint32_t service_arguments(const struct service_state *service,
         if (wire_list_text(list, i, &argument) == STATUS_OK)
             out_arguments[count++] = argument.text;
     }
+    if (service->last_argument != nullptr)
+        out_arguments[count++] = service->last_argument;
     return count;
 }
 
@@ -137,7 +139,7 @@ static enum status service_grants(struct service_state *service,
 
 static enum status process_spawn(struct service_state *service, const struct capos_image *image)
 {
-    static const char *arguments[1 + SERVICE_ARGUMENTS_COUNT_MAX];
+    static const char *arguments[2 + SERVICE_ARGUMENTS_COUNT_MAX];
     static struct capos_spawn_grant grants[OWN_GRANTS + SERVICE_GRANTS_COUNT_MAX];
     struct capos_spawn_request request = {
         .name = service->declared.name.text,

@@ -21,8 +21,9 @@
 
 struct service_state {
     struct service declared;
-    endpoint_cap endpoint; // id 0 once it is sealed or given up
-    bool started;          // or about to be
+    const char *last_argument; // behind the declared ones; nullptr: none
+    endpoint_cap endpoint;     // id 0 once it is sealed or given up
+    bool started;              // or about to be
 
     // Private to service.c.
     struct capos_spawner *spawner;

@@ -17,6 +17,8 @@ constexpr uint32_t ENDPOINT_QUEUE_MAX = 64;
 static struct system_manifest manifest;
 static struct service_state services[SYSTEM_MANIFEST_SERVICES_COUNT_MAX];
 static struct capos_spawner *all_spawner;
+static struct service_state directories[RUN_REQUEST_DIRECTORIES_COUNT_MAX];
+static uint32_t directory_count;
 
 // ---- The manifest ------------------------------------------------------------------
 
@@ -105,6 +107,7 @@ static void manifest_check(void)
 {
     for (uint32_t i = 0; i < manifest.services.count; i++)
         check_grants(&services[i].declared.grants, services[i].declared.name.text);
+    check_grants(&manifest.host_directory.grants, "hostDirectory");
     check_grants(&manifest.program_grants, "programGrants");
     check_grants(&manifest.grantable, "grantable");
 }
@@ -163,6 +166,47 @@ enum status system_mint_own(uint64_t interface_id, capos_cap_id *out_cap)
     return STATUS_NOT_FOUND;
 }
 
+// ---- Directories of the host -------------------------------------------------------
+
+// The export of an interface.  STATUS_NOT_FOUND without one.
+static enum status export_of(const struct service_state *service, uint64_t interface_id,
+                             struct export *out_export)
+{
+    const struct wire_list *exports = &service->declared.exports;
+    for (uint32_t i = 0; i < exports->count; i++)
+        if (export_at(exports, i, out_export) == STATUS_OK &&
+            out_export->interface_id == interface_id)
+            return STATUS_OK;
+    return STATUS_NOT_FOUND;
+}
+
+enum status system_directory(const struct host_directory *directory,
+                             struct capos_transfer *out_capability)
+{
+    memory_budget_cap budget;
+    struct export export;
+    capos_cap_id object;
+    if (manifest.host_directory.name.size_bytes == 0)
+        return STATUS_NOT_FOUND;
+    struct service_state *service = &directories[directory_count++];
+    *service = (struct service_state){.declared = manifest.host_directory,
+                                      .last_argument = directory->mount_tag.text};
+    enum status status = export_of(
+        service, directory->read_only ? INTERFACE_READ_ONLY_DIRECTORY : INTERFACE_DIRECTORY,
+        &export);
+    if (status == STATUS_OK)
+        status = memory_budget_cap_find("budget", &budget);
+    if (status == STATUS_OK)
+        status = memory_budget_create_endpoint(budget, ENDPOINT_QUEUE_MAX, &service->endpoint);
+    if (status != STATUS_OK)
+        return status;
+    service_need(service);
+    status = endpoint_mint(service->endpoint, export.interface_id, export.word, &object);
+    if (status == STATUS_OK)
+        *out_capability = capos_transfer_move(object);
+    return status;
+}
+
 const struct wire_list *system_program_grants(void)
 {
     return &manifest.program_grants;
@@ -200,4 +244,6 @@ void system_seal(void)
 {
     for (uint32_t i = 0; i < manifest.services.count; i++)
         service_seal(&services[i]);
+    for (uint32_t i = 0; i < directory_count; i++)
+        service_seal(&directories[i]);
 }

@@ -30,6 +30,12 @@ void system_start(struct capos_spawner *spawner);
 [[nodiscard]] enum status system_resolve(const struct grant *grant,
                                          struct capos_transfer *out_capability);
 
+// Starts the service of a directory of the host, of which a request has at most
+// RUN_REQUEST_DIRECTORIES_COUNT_MAX, and gives what leads to it.  STATUS_NOT_FOUND: the system
+// has no such service.  Doesn't return if it can't be started, as system_start.
+[[nodiscard]] enum status system_directory(const struct host_directory *directory,
+                                           struct capos_transfer *out_capability);
+
 // The first export of an interface, minted for init itself.  STATUS_NOT_FOUND without one.
 [[nodiscard]] enum status system_mint_own(uint64_t interface_id, capos_cap_id *out_cap);
 

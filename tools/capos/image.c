@@ -103,6 +103,22 @@ bool image_grants(const struct image *image, const char *name)
     return false;
 }
 
+bool image_gives(const struct image *image, const char *name)
+{
+    // What init makes for every program (services/init/program.c).
+    static const char *const own[] = {"memory", "thread", "park", "budget"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(own[i], name) == 0)
+            return true;
+    for (uint32_t i = 0; i < image->manifest.program_grants.count; i++) {
+        struct grant grant;
+        if (grant_at(&image->manifest.program_grants, i, &grant) == STATUS_OK &&
+            wire_text_equals(grant.name, name))
+            return true;
+    }
+    return false;
+}
+
 const char *image_nearest_grant(const struct image *image, const char *name)
 {
     const char *names[SYSTEM_MANIFEST_GRANTABLE_COUNT_MAX];
@@ -121,7 +137,7 @@ static bool is_service(const struct image *image, const char *name)
             wire_text_equals(service.binary, name))
             return true;
     }
-    return false;
+    return wire_text_equals(image->manifest.host_directory.binary, name);
 }
 
 bool image_has_program(const struct image *image, const char *name)

@@ -27,6 +27,9 @@ struct image {
 // Whether `capos run --grant NAME` is possible.
 [[nodiscard]] bool image_grants(const struct image *image, const char *name);
 
+// Whether every program has a capability of that name.
+[[nodiscard]] bool image_gives(const struct image *image, const char *name);
+
 // The grantable name that is nearest to a mistyped one, or nullptr.
 [[nodiscard]] const char *image_nearest_grant(const struct image *image, const char *name);
 

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "directories.h"
 #include "files.h"
 
 constexpr size_t ARGUMENTS_MAX = 96;
@@ -101,6 +102,39 @@ static const char *const fixed_arguments[] = {
 };
 // clang-format on
 
+// Puts `text` into a value of QEMU's, where a comma is written twice.
+static void escape(char *out, size_t out_bytes, const char *text)
+{
+    size_t used = 0;
+    for (; *text != 0 && used + 3 < out_bytes; text++) {
+        if (*text == ',')
+            out[used++] = ',';
+        out[used++] = *text;
+    }
+    out[used] = 0;
+}
+
+// A directory of the host as a virtio-9p device.  Without a security model files have on the
+// host what the guest sees; `remap` keeps inodes of several file systems apart; what is
+// granted `ro` the device refuses to change.
+static void add_directory(struct command_line *line, const struct directory *directory)
+{
+    static char texts[DIRECTORIES_MAX][2][2 * PATH_BYTES + 128];
+    static uint32_t count;
+    char path[2 * PATH_BYTES];
+    char(*text)[sizeof texts[0][0]] = texts[count++];
+    const char *tag = directory->mount_tag;
+    escape(path, sizeof path, directory->path);
+    snprintf(text[0], sizeof text[0],
+             "local,id=%s,path=%s,security_model=none,multidevs=remap%s", tag, path,
+             directory->read_only ? ",readonly=on" : "");
+    snprintf(text[1], sizeof text[1], "virtio-9p-device,fsdev=%s,mount_tag=%s", tag, tag);
+    add(line, "-fsdev");
+    add(line, text[0]);
+    add(line, "-device");
+    add(line, text[1]);
+}
+
 static void build_command_line(struct command_line *line, const struct machine_config *config,
                                const char *qemu, const char *memory, const char *cpus)
 {
@@ -129,6 +163,8 @@ static void build_command_line(struct command_line *line, const struct machine_c
         add(line, gdb);
         add(line, "-S");
     }
+    for (uint32_t i = 0; i < config->directories->count; i++)
+        add_directory(line, &config->directories->list[i]);
     for (uint32_t i = 0; i < config->extra_argument_count; i++)
         add(line, config->extra_arguments[i]);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static_assert(DIRECTORIES_MAX == RUN_REQUEST_DIRECTORIES_COUNT_MAX);
+static_assert(DIRECTORY_NAME_BYTES == HOST_DIRECTORY_NAME_BYTES_MAX + 1);
 static_assert(RUN_GRANTS_MAX == RUN_REQUEST_GRANTS_COUNT_MAX);
 static_assert(RUN_ENVIRONMENT_MAX == RUN_REQUEST_ENVIRONMENT_COUNT_MAX);
 static_assert(RUN_ARGUMENTS_MAX == RUN_REQUEST_ARGUMENTS_COUNT_MAX);
@@ -15,7 +17,22 @@ static_assert(RUN_ARGUMENTS_MAX == RUN_REQUEST_ARGUMENTS_COUNT_MAX);
 constexpr uint32_t TRACE_CAPTURE_BYTES = 384;
 static_assert(TRACE_CAPTURE_BYTES <= CAPOS_TRACE_CAPTURE_BYTES_MAX);
 
-uint32_t request_encode(const struct run_options *options, const char *program,
+static void directories_set(struct run_request_builder request,
+                            const struct directories *directories)
+{
+    struct host_directory_list_builder list =
+        run_request_init_directories(request, directories->count);
+    for (uint32_t i = 0; i < directories->count; i++) {
+        const struct directory *from = &directories->list[i];
+        struct host_directory_builder to = host_directory_element(list, i);
+        host_directory_set_name(to, wire_text_of(from->name));
+        host_directory_set_mount_tag(to, wire_text_of(from->mount_tag));
+        host_directory_set_read_only(to, from->read_only);
+    }
+}
+
+uint32_t request_encode(const struct run_options *options,
+                        const struct directories *directories, const char *program,
                         const char *name, void *buffer)
 {
     struct wire_builder builder;
@@ -35,6 +52,7 @@ uint32_t request_encode(const struct run_options *options, const char *program,
     list = run_request_init_grants(request, options->grant_count);
     for (uint32_t i = 0; i < options->grant_count; i++)
         wire_text_list_set(list, i, wire_text_of(options->grants[i]));
+    directories_set(request, directories);
     return wire_builder_finish(&builder);
 }
 

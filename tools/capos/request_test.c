@@ -23,7 +23,9 @@ static void a_request_decodes_to_what_was_asked(void)
                                   .environment_count = 1,
                                   .arguments = arguments,
                                   .argument_count = 3};
-    uint32_t bytes = request_encode(&options, "program", "prog", buffer);
+    struct directories directories = {
+        .list = {{.name = "data", .mount_tag = "dir0", .read_only = true}}, .count = 1};
+    uint32_t bytes = request_encode(&options, &directories, "program", "prog", buffer);
     CHECK(bytes > 0 && bytes % 8 == 0);
     struct run_request request;
     CHECK_EQ(run_request_decode(buffer, bytes, &request), STATUS_OK);
@@ -35,6 +37,11 @@ static void a_request_decodes_to_what_was_asked(void)
     CHECK(element_is(&request.arguments, 2, ""));
     CHECK(request.environment.count == 1 && element_is(&request.environment, 0, "A=1"));
     CHECK(request.grants.count == 2 && element_is(&request.grants, 1, "entropy"));
+    struct host_directory directory;
+    CHECK_EQ(request.directories.count, 1);
+    CHECK_EQ(host_directory_at(&request.directories, 0, &directory), STATUS_OK);
+    CHECK(wire_text_equals(directory.name, "data") && directory.read_only);
+    CHECK(wire_text_equals(directory.mount_tag, "dir0"));
 }
 
 static void a_request_that_is_too_long_is_no_request(void)
@@ -44,7 +51,8 @@ static void a_request_that_is_too_long_is_no_request(void)
     argument[REQUEST_BYTES_MAX - 1] = 0;
     char *arguments[] = {(char[]){"prog"}, argument};
     struct run_options options = {.arguments = arguments, .argument_count = 2};
-    CHECK_EQ(request_encode(&options, "program", "prog", buffer), 0);
+    struct directories directories = {};
+    CHECK_EQ(request_encode(&options, &directories, "program", "prog", buffer), 0);
     free(argument);
 }
 

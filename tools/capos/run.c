@@ -36,6 +36,7 @@ void run_help(FILE *file)
           "Examples:\n"
           "  capos run examples/c/hello.c\n"
           "  capos run --grant timer --timeout 10 examples/c/hello.c\n"
+          "  capos run --dir ./data:ro --dir /tmp/out:results ./my-program\n"
           "  capos run --trace --trace-format json examples/c/hello.c\n"
           "  capos run --trace=calls.txt --audit uses.txt examples/c/hello.c\n"
           "  capos run --tty talk\n"
@@ -67,19 +68,45 @@ static int check_grants(const struct image *image, const struct run_options *opt
     return 0;
 }
 
+static bool is_asked(const struct run_options *options, const char *name)
+{
+    for (uint32_t i = 0; i < options->grant_count; i++)
+        if (strcmp(options->grants[i], name) == 0)
+            return true;
+    return false;
+}
+
 // Adds what the manifest offers and wasn't asked for by name.
 static int add_all_grants(const struct image *image, struct run_options *options)
 {
     for (uint32_t i = 0; i < image->grant_count; i++) {
-        bool asked = false;
-        for (uint32_t j = 0; j < options->grant_count; j++)
-            asked = asked || strcmp(options->grants[j], image->grant_names[i]) == 0;
-        if (asked)
+        if (is_asked(options, image->grant_names[i]))
             continue;
         if (options->grant_count == RUN_GRANTS_MAX)
             return fail(EXIT_CAPOS_FAILED, "the system offers more than %u grants",
                         RUN_GRANTS_MAX);
         options->grants[options->grant_count++] = image->grant_names[i];
+    }
+    return 0;
+}
+
+// Looks at the directories, before anything is booted.
+static int find_directories(const struct image *image, const struct run_options *options,
+                            struct directories *directories)
+{
+    if (options->directory_count > 0 && image->manifest.host_directory.name.size_bytes == 0)
+        return fail(EXIT_CAPOS_FAILED, "--dir: the system %s has no service for directories",
+                    options->system);
+    for (uint32_t i = 0; i < options->directory_count; i++) {
+        int status = directories_add(directories, options->directories[i]);
+        if (status != 0)
+            return status;
+        const char *name = directories->list[i].name;
+        if (image_gives(image, name) || is_asked(options, name))
+            return fail(EXIT_CAPOS_FAILED,
+                        "--dir: the program has another capability called %s; --dir HOST:NAME "
+                        "gives another name",
+                        name);
     }
     return 0;
 }
@@ -100,11 +127,12 @@ static int add_extra_file(struct image *image, const struct run_options *options
 
 // Writes the boot package into an anonymous file.
 static int build_package(struct image *image, const struct program *program,
-                         const struct run_options *options, int *out_fd)
+                         const struct run_options *options,
+                         const struct directories *directories, int *out_fd)
 {
     static _Alignas(8) uint8_t request[REQUEST_BYTES_MAX];
     uint32_t request_bytes =
-        request_encode(options, program->package_name, program->name, request);
+        request_encode(options, directories, program->package_name, program->name, request);
     if (request_bytes == 0)
         return fail(EXIT_CAPOS_FAILED, "the arguments and environment exceed 2 MiB");
     bool ok = package_add(&image->package, "request", request, request_bytes);
@@ -310,6 +338,7 @@ int run_program(struct run_options *options)
     static struct program program;
     static struct session session;
     static struct trace_files files;
+    static struct directories directories;
     char kernel[PATH_BYTES];
     int package_fd, status = image_open(&image, options->system);
     if (status == 0 && options->grants_all)
@@ -317,11 +346,13 @@ int run_program(struct run_options *options)
     if (status == 0)
         status = check_grants(&image, options);
     if (status == 0)
+        status = find_directories(&image, options, &directories);
+    if (status == 0)
         status = program_find(&image, options->arguments[0], &program);
     if (status == 0)
         status = add_extra_file(&image, options);
     if (status == 0)
-        status = build_package(&image, &program, options, &package_fd);
+        status = build_package(&image, &program, options, &directories, &package_fd);
     if (status == 0)
         status = trace_files_open(&files, options);
     if (status != 0)
@@ -336,6 +367,7 @@ int run_program(struct run_options *options)
                                     .memory_mib = options->memory_mib,
                                     .cpu_count = options->cpu_count,
                                     .gdb = options->gdb,
+                                    .directories = &directories,
                                     .verbose = options->verbose,
                                     .extra_arguments = options->qemu_arguments,
                                     .extra_argument_count = options->qemu_argument_count};

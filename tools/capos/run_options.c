@@ -10,6 +10,7 @@
 
 enum {
     GRANT,
+    DIRECTORY,
     ENVIRONMENT,
     MEMORY,
     CPUS,
@@ -26,6 +27,8 @@ enum {
 
 const struct option run_option_table[] = {
     [GRANT] = {"--grant", "NAME", "give the program one more capability (see `capos list`)"},
+    [DIRECTORY] = {"--dir", "HOST[:GUEST][:ro|rw]",
+                   "give the program a directory of this host, named GUEST"},
     [ENVIRONMENT] = {"--env", "NAME=VALUE", "set an environment variable; none is inherited"},
     [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 16 or more (64)"},
     [CPUS] = {"--cpus", "N", "CPUs of the machine, 1 to 16 (1)"},
@@ -98,6 +101,9 @@ static enum option_step apply(struct run_options *options, size_t option, const 
     case GRANT:
         return append(options->grants, &options->grant_count, RUN_GRANTS_MAX, "--grant", value,
                       problem);
+    case DIRECTORY:
+        return append(options->directories, &options->directory_count, DIRECTORIES_MAX, "--dir",
+                      value, problem);
     case ENVIRONMENT:
         if (strchr(value, '=') == nullptr || *value == '=')
             return wrong(problem, "--env takes NAME=VALUE, not %.80s", value);

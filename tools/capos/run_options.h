@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "directories.h"
 #include "options.h"
 
 constexpr uint32_t RUN_GRANTS_MAX = 32; // bounds of schema/manifest.capnp
@@ -18,7 +19,9 @@ constexpr uint32_t RUN_CPUS_MAX = 16; // that the kernel uses
 struct run_options {
     const char *grants[RUN_GRANTS_MAX];
     uint32_t grant_count;
-    bool grants_all;                              // everything that the manifest offers
+    bool grants_all;                          // everything that the manifest offers
+    const char *directories[DIRECTORIES_MAX]; // as they were given
+    uint32_t directory_count;
     const char *environment[RUN_ENVIRONMENT_MAX]; // "NAME=value"
     uint32_t environment_count;
     const char *qemu_arguments[RUN_QEMU_ARGUMENTS_MAX];

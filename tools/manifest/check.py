@@ -77,6 +77,7 @@ class Check:
             self.service(service, position)
         self.cycles()
         self.budgets()
+        self.host_directory(self.manifest['hostDirectory'])
         self.program()
 
     def report(self, part, message):
@@ -307,6 +308,26 @@ class Check:
         elif size < least:
             self.report(service['budgetBytes'], 'service %s: budgetBytes is %d, less than the %d '
                         'that the data and the stack of %s take' % (name, size, least, binary))
+
+    # ---- The service of the host's directories
+
+    def host_directory(self, service):
+        """It is started when all services have been, so it may use the exports of each."""
+        if not (service.value or {}).get('name'):
+            return
+        place = 'hostDirectory'
+        self.binary(service['binary'], place)
+        self.grants(service['grants'], place, RESERVED_OF_SERVICES)
+        self.exports(service['exports'], place)
+        self.budget(service, int(service['budgetBytes'].value or 0))
+        interfaces = {int(export['interfaceId'].value or 0) for export in service['exports']}
+        for node in self.facts.interfaces.values():
+            if node.path in ('Directory', 'ReadOnlyDirectory') and node.id not in interfaces:
+                self.report(service['exports'], '%s exports no %s, which has 0x%016x'
+                            % (place, node.path, node.id))
+        if service['restart'].value not in (None, 'never'):
+            self.report(service['restart'], '%s can\'t be restarted: what its clients hold '
+                        'would be gone: write restart = never' % place)
 
     # ---- The requested program
 

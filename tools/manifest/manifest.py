@@ -91,7 +91,10 @@ def check(arguments):
 
 
 def binaries(arguments):
-    services = read_manifest(arguments.manifest).get('services', [])
+    manifest = read_manifest(arguments.manifest)
+    services = manifest.get('services', [])
+    if 'binary' in manifest.get('hostDirectory', {}):
+        services.append(manifest['hostDirectory'])
     print('\n'.join(sorted({service['binary'] for service in services} - set(arguments.packed))))
 
 

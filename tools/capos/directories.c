@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Owns what `--dir` means.  Tested by directories_test.c and tests/cli/dir_test.py.
+#include "directories.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <lib/nearest.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+
+// ---- The text ----------------------------------------------------------------------
+
+static const char *last_colon(const char *text, size_t size_bytes)
+{
+    return memrchr(text, ':', size_bytes);
+}
+
+struct directory_parts directory_split(const char *text)
+{
+    struct directory_parts parts = {.host = text, .host_bytes = strlen(text)};
+    const char *colon = last_colon(text, parts.host_bytes);
+    if (colon != nullptr && (strcmp(colon, ":ro") == 0 || strcmp(colon, ":rw") == 0)) {
+        parts.read_only = colon[2] == 'o';
+        parts.host_bytes = (size_t)(colon - text);
+        colon = last_colon(text, parts.host_bytes);
+    }
+    if (colon != nullptr) {
+        parts.guest = colon + 1;
+        parts.guest_bytes = parts.host_bytes - (size_t)(parts.guest - text);
+        parts.host_bytes = (size_t)(colon - text);
+    }
+    return parts;
+}
+
+bool directory_name_is_good(const char *name, size_t size_bytes)
+{
+    if (size_bytes == 0 || size_bytes >= DIRECTORY_NAME_BYTES || *name == '-' || *name == '.')
+        return false;
+    for (size_t i = 0; i < size_bytes; i++) {
+        char c = name[i];
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+// ---- The directory -----------------------------------------------------------------
+
+// The directory beside one that isn't there whose name is nearest; nullptr: none is near.
+static const char *nearest_directory(const char *path)
+{
+    static char best[256];
+    char parent[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != nullptr ? slash + 1 : path;
+    if (slash == nullptr)
+        snprintf(parent, sizeof parent, ".");
+    else
+        snprintf(parent, sizeof parent, "%.*s/", (int)(slash - path), path);
+    struct nearest nearest = nearest_to(name, strlen(name));
+    struct dirent *entry;
+    DIR *listing = opendir(parent);
+    while (listing != nullptr && (entry = readdir(listing)) != nullptr) {
+        uint32_t before = nearest.best_distance;
+        if (entry->d_type == DT_DIR)
+            nearest_offer(&nearest, entry->d_name);
+        if (nearest.best_distance != before) {
+            snprintf(best, sizeof best, "%s", entry->d_name);
+            nearest.best = best;
+        }
+    }
+    if (listing != nullptr)
+        closedir(listing);
+    return nearest.best;
+}
+
+static int fail_without(const char *path, int error)
+{
+    const char *nearest = error == ENOENT ? nearest_directory(path) : nullptr;
+    if (nearest != nullptr)
+        return fail(EXIT_CAPOS_FAILED, "--dir: there is no directory %s; did you mean %s?",
+                    path, nearest);
+    return fail(EXIT_CAPOS_FAILED, "--dir: %s: %s", path, strerror(error));
+}
+
+// Finds the directory and writes its path without symlinks.
+static int find(const char *path, char out_path[PATH_BYTES])
+{
+    struct stat status;
+    char *found = realpath(path, nullptr);
+    if (found == nullptr)
+        return fail_without(path, errno);
+    bool fits = strlen(found) < PATH_BYTES;
+    if (fits)
+        strcpy(out_path, found);
+    free(found);
+    if (!fits)
+        return fail(EXIT_CAPOS_FAILED, "--dir: %s: %s", path, strerror(ENAMETOOLONG));
+    if (stat(out_path, &status) != 0)
+        return fail_without(path, errno);
+    if (!S_ISDIR(status.st_mode))
+        return fail_without(path, ENOTDIR);
+    if (access(out_path, R_OK | X_OK) != 0)
+        return fail_without(path, errno);
+    return 0;
+}
+
+// Writes the name that the program finds the directory under.
+static int name(struct directory *directory, const struct directory_parts *parts)
+{
+    const char *guest = parts->guest;
+    size_t bytes = parts->guest_bytes;
+    bool is_given = bytes != 0;
+    if (!is_given) {
+        guest = strrchr(directory->path, '/') + 1;
+        bytes = strlen(guest);
+    }
+    if (!directory_name_is_good(guest, bytes))
+        return fail(EXIT_CAPOS_FAILED,
+                    "--dir: \"%.*s\" is no name for a capability: 1 to 31 letters, digits, "
+                    "-, _ and .%s",
+                    (int)bytes, guest, is_given ? "" : "; --dir HOST:NAME gives another one");
+    memcpy(directory->name, guest, bytes);
+    directory->name[bytes] = 0;
+    return 0;
+}
+
+static int check_unique(const struct directories *directories,
+                        const struct directory *directory)
+{
+    for (uint32_t i = 0; i < directories->count; i++)
+        if (strcmp(directories->list[i].name, directory->name) == 0)
+            return fail(EXIT_CAPOS_FAILED,
+                        "--dir: two directories are called %s: %s and %s; --dir HOST:NAME "
+                        "gives another name",
+                        directory->name, directories->list[i].path, directory->path);
+    return 0;
+}
+
+int directories_add(struct directories *directories, const char *text)
+{
+    struct directory_parts parts = directory_split(text);
+    struct directory *directory = &directories->list[directories->count];
+    char path[PATH_BYTES];
+    if (parts.host_bytes == 0)
+        return fail(EXIT_CAPOS_FAILED, "--dir takes HOST[:GUEST][:ro|rw], not %s", text);
+    if (parts.host_bytes >= sizeof path)
+        return fail(EXIT_CAPOS_FAILED, "--dir: %s: %s", text, strerror(ENAMETOOLONG));
+    memcpy(path, parts.host, parts.host_bytes);
+    path[parts.host_bytes] = 0;
+    directory->read_only = parts.read_only;
+    int status = find(path, directory->path);
+    if (status == 0)
+        status = name(directory, &parts);
+    if (status == 0)
+        status = check_unique(directories, directory);
+    if (status != 0)
+        return status;
+    snprintf(directory->mount_tag, sizeof directory->mount_tag, "dir%u", directories->count);
+    directories->count++;
+    return 0;
+}
