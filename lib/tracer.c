@@ -206,6 +206,9 @@ static void add_operation(struct text *text, uint16_t opcode)
         [CAPOS_OP_RETURN] = "return",
         [CAPOS_OP_RETURN_RECV] = "return and recv",
         [CAPOS_OP_CANCEL] = "cancel",
+        [CAPOS_OP_FINISH] = "finish",
+        [CAPOS_OP_PARK] = "park",
+        [CAPOS_OP_UNPARK] = "unpark",
     };
     if (opcode < sizeof names / sizeof *names && names[opcode] != nullptr)
         text_addf(text, "%s", names[opcode]);
@@ -213,11 +216,19 @@ static void add_operation(struct text *text, uint16_t opcode)
         text_addf(text, "operation %u", opcode);
 }
 
+// Most programs have one thread, which needs no number.
+static void add_thread(struct text *text, uint64_t thread_id)
+{
+    if (thread_id > 1)
+        text_addf(text, "thread %llu: ", (unsigned long long)thread_id);
+}
+
 static void format_call_text(struct tracer *tracer, const struct capos_trace_record *record,
                              const struct tracer_message *params, struct text *text)
 {
     const struct tracer_names names = {add_cap_name, tracer};
     struct descriptor_method method;
+    add_thread(text, record->thread_id);
     if (record->kind == CAPOS_TRACE_OPERATION) {
         add_operation(text, record->method);
         return;
@@ -260,7 +271,8 @@ static void format_call_json(struct tracer *tracer, const struct capos_trace_rec
                              const struct tracer_message *params, struct text *text)
 {
     struct descriptor_method method;
-    text_addf(text, "{\"event\":\"%s\",\"timeNs\":%llu", event_name(record->kind),
+    text_addf(text, "{\"event\":\"%s\",\"thread\":%llu,\"timeNs\":%llu",
+              event_name(record->kind), (unsigned long long)record->thread_id,
               (unsigned long long)record->time_ns);
     if (record->kind == CAPOS_TRACE_OPERATION) {
         text_addf(text, ",\"opcode\":%u", record->method);
@@ -504,7 +516,13 @@ static void take_grant(struct tracer *tracer, const struct capos_trace_record *r
 static void take_released(struct tracer *tracer, const struct capos_trace_record *record)
 {
     struct text text = {};
-    text_addf(&text, tracer->json ? "{\"event\":\"released\",\"word\":\"" : "<- ");
+    if (tracer->json) {
+        text_addf(&text, "{\"event\":\"released\",\"thread\":%llu,\"word\":\"",
+                  (unsigned long long)record->thread_id);
+    } else {
+        add_thread(&text, record->thread_id);
+        text_addf(&text, "<- ");
+    }
     add_callee(tracer, record, &text);
     text_addf(&text, tracer->json ? "\",\"interface\":\"" : ": released ");
     add_interface(tracer, &text, record->interface_id);

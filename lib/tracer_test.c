@@ -124,6 +124,31 @@ static void a_call_is_one_line(void)
         "clock: Timer.now() = (timeNs: 77 ns) <2.5 us>\n");
 }
 
+static void another_thread_than_the_first_is_named(void)
+{
+    struct capos_trace_record call = {.kind = CAPOS_TRACE_CALL,
+                                      .method = TIMER_METHOD_NOW,
+                                      .time_ns = 1000,
+                                      .interface_id = INTERFACE_TIMER,
+                                      .cap = CLOCK};
+    struct capos_trace_record released = {
+        .kind = CAPOS_TRACE_RELEASED, .interface_id = INTERFACE_TIMER, .cap = 7};
+    begin(false);
+    for (uint64_t thread = 1; thread <= 3; thread++) {
+        call.id = thread;
+        call.thread_id = released.thread_id = thread;
+        send(call, nullptr, 0);
+        send_done(thread, nullptr, 0);
+        send(released, nullptr, 0);
+    }
+    end("#2.5: Timer.now() = (0 bytes) <2.5 us>\n"
+        "<- 7: released Timer\n"
+        "thread 2: #2.5: Timer.now() = (0 bytes) <2.5 us>\n"
+        "thread 2: <- 7: released Timer\n"
+        "thread 3: #2.5: Timer.now() = (0 bytes) <2.5 us>\n"
+        "thread 3: <- 7: released Timer\n");
+}
+
 static void a_refusal_shows_its_error_and_its_words(void)
 {
     begin(false);
@@ -142,10 +167,10 @@ static void json_lines_say_the_same(void)
     send_refusal(2);
     end("{\"event\":\"process\",\"name\":\"demo\",\"id\":9}\n"
         "{\"event\":\"grant\",\"cap\":\"clock\",\"interface\":\"Timer\"}\n"
-        "{\"event\":\"call\",\"timeNs\":1000,\"cap\":\"clock\",\"interface\":\"Timer\","
+        "{\"event\":\"call\",\"thread\":0,\"timeNs\":1000,\"cap\":\"clock\",\"interface\":\"Timer\","
         "\"method\":\"now\",\"paramsBytes\":0,\"params\":{},\"durationNs\":2500,"
         "\"resultsBytes\":16,\"results\":{\"timeNs\":\"77\"}}\n"
-        "{\"event\":\"call\",\"timeNs\":1000,\"cap\":\"clock\",\"interface\":\"Timer\","
+        "{\"event\":\"call\",\"thread\":0,\"timeNs\":1000,\"cap\":\"clock\",\"interface\":\"Timer\","
         "\"method\":\"now\",\"paramsBytes\":0,\"params\":{},\"durationNs\":1999000,"
         "\"error\":\"invalidArgument\",\"reason\":\"not \\\"so\\\"\"}\n");
 }
@@ -260,21 +285,21 @@ static void json_says_what_a_server_serves(void)
 {
     begin(true);
     send_server();
-    end("{\"event\":\"serve\",\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","
+    end("{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","
         "\"method\":\"sleep\",\"paramsBytes\":16,\"params\":{\"durationNs\":\"5\"},"
         "\"durationNs\":1000,\"resultsBytes\":0,\"results\":{}}\n"
-        "{\"event\":\"serve\",\"timeNs\":1000,\"word\":\"0x123456\",\"interface\":\"Timer\","
+        "{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"0x123456\",\"interface\":\"Timer\","
         "\"method\":\"sleep\",\"paramsBytes\":16,\"params\":{\"durationNs\":\"5\"},"
         "\"durationNs\":1000,\"error\":\"failed\",\"reason\":\"tired\"}\n"
-        "{\"event\":\"serve\",\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","
+        "{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","
         "\"method\":\"sleep\",\"paramsBytes\":16,\"params\":{\"durationNs\":\"5\"},"
         "\"durationNs\":1000,\"resultsBytes\":0,\"results\":{},"
         "\"undelivered\":\"notFound\"}\n"
-        "{\"event\":\"released\",\"word\":\"7\",\"interface\":\"Timer\"}\n"
-        "{\"event\":\"call\",\"timeNs\":1000,\"cap\":\"#2.5\",\"interface\":\"Timer\","
+        "{\"event\":\"released\",\"thread\":0,\"word\":\"7\",\"interface\":\"Timer\"}\n"
+        "{\"event\":\"call\",\"thread\":0,\"timeNs\":1000,\"cap\":\"#2.5\",\"interface\":\"Timer\","
         "\"method\":\"sleep\",\"paramsBytes\":16,\"params\":{\"durationNs\":\"5\"},"
         "\"durationNs\":2500,\"resultsBytes\":0,\"results\":{}}\n"
-        "{\"event\":\"serve\",\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","
+        "{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","
         "\"method\":\"sleep\",\"paramsBytes\":16,\"params\":{\"durationNs\":\"5\"},"
         "\"unfinished\":true}\n"
         "{\"event\":\"killed\"}\n");
@@ -300,7 +325,7 @@ static void other_operations_are_shown_by_name_or_number(void)
     end("cancel = ok <1.0 us>\noperation 200 = badOpcode <1.0 us>\n");
     begin(true);
     send_operation(1, 200, -(int32_t)STATUS_BAD_OPCODE);
-    end("{\"event\":\"operation\",\"timeNs\":1000,\"opcode\":200,\"durationNs\":1000,"
+    end("{\"event\":\"operation\",\"thread\":0,\"timeNs\":1000,\"opcode\":200,\"durationNs\":1000,"
         "\"error\":\"badOpcode\"}\n");
 }
 
@@ -415,6 +440,7 @@ int main(void)
 {
     CHECK_EQ(descriptor_open(descriptor_blob, DESCRIPTOR_BLOB_BYTES, &schema), STATUS_OK);
     RUN(a_call_is_one_line);
+    RUN(another_thread_than_the_first_is_named);
     RUN(a_refusal_shows_its_error_and_its_words);
     RUN(json_lines_say_the_same);
     RUN(data_is_quoted_and_cut_and_says_how_long_it_was);

@@ -127,10 +127,12 @@ static void ring_drop(struct call_trace *trace)
     __atomic_store_n(&trace->header->dropped_count, trace->dropped_count, __ATOMIC_RELEASE);
 }
 
-// Appends the record in `scratch`, and before it how many were lost, if any were.
-static void append(struct call_trace *trace)
+// Appends the record in `scratch`, of a thread's submission unless that is null, and before it
+// how many were lost, if any were.
+static void append(struct call_trace *trace, const struct thread *thread)
 {
     struct capos_trace_record *record = &scratch.record;
+    record->thread_id = thread == nullptr ? 0 : thread->id;
     uint32_t used_bytes = (uint32_t)sizeof *record + record->captured_bytes;
     record->size_bytes = (used_bytes + 7u) & ~7u;
     memset((uint8_t *)&scratch + used_bytes, 0, record->size_bytes - used_bytes);
@@ -209,7 +211,7 @@ static void append_name(struct call_trace *trace, const struct capos_trace_recor
     scratch.record = *record;
     scratch.record.captured_bytes = name_bytes;
     memcpy(scratch.captured, name, name_bytes);
-    append(trace);
+    append(trace, nullptr);
 }
 static_assert(PROCESS_NAME_BYTES <= CAPOS_TRACE_CAPTURE_BYTES_MAX);
 
@@ -242,7 +244,7 @@ static void append_call(struct thread *thread, const struct capos_sqe *sqe)
         .transfer_count = sqe->transfer_count,
     };
     capture_sent(thread, sqe);
-    append(thread->ring.trace);
+    append(thread->ring.trace, thread);
 }
 
 static void append_release(struct thread *thread, const struct capos_sqe *sqe)
@@ -254,10 +256,10 @@ static void append_release(struct thread *thread, const struct capos_sqe *sqe)
         .interface_id = slot == nullptr ? 0 : slot->interface_id,
         .cap = sqe->cap,
     };
-    append(thread->ring.trace);
+    append(thread->ring.trace, thread);
 }
 
-static void append_operation(struct call_trace *trace, uint64_t id, uint8_t opcode,
+static void append_operation(const struct thread *thread, uint64_t id, uint8_t opcode,
                              capos_cap_id cap)
 {
     scratch.record = (struct capos_trace_record){
@@ -266,7 +268,7 @@ static void append_operation(struct call_trace *trace, uint64_t id, uint8_t opco
         .id = id,
         .cap = cap,
     };
-    append(trace);
+    append(thread->ring.trace, thread);
 }
 
 static bool serves(uint8_t opcode)
@@ -284,7 +286,7 @@ void call_trace_submit(struct thread *thread, const struct capos_sqe *sqe)
     else if (sqe->opcode == CAPOS_OP_RELEASE)
         append_release(thread, sqe);
     else if (!serves(sqe->opcode))
-        append_operation(trace, trace->current_id, sqe->opcode, sqe->cap);
+        append_operation(thread, trace->current_id, sqe->opcode, sqe->cap);
 }
 
 void call_trace_resume(struct call_trace *trace, uint64_t id)
@@ -309,13 +311,13 @@ void call_trace_return(struct thread *thread, const struct capos_sqe *sqe, enum 
         .transfer_count = sqe->transfer_count,
     };
     capture_sent(thread, sqe);
-    append(trace);
+    append(thread->ring.trace, thread);
     if (status != STATUS_OK || sqe->opcode == CAPOS_OP_RETURN)
         trace->current_id = 0;
 }
 
 // `result` is the buffer that the completion is about; nullptr if it names none.
-static void append_completion(struct call_trace *trace, uint64_t id,
+static void append_completion(const struct thread *thread, uint64_t id,
                               const struct capos_cqe *completion, const struct span *result)
 {
     scratch.record = (struct capos_trace_record){
@@ -327,20 +329,20 @@ static void append_completion(struct call_trace *trace, uint64_t id,
         .flags = (uint16_t)completion->flags,
     };
     if (result != nullptr)
-        capture_arrived(trace, result, 0, completion);
-    append(trace);
+        capture_arrived(thread->ring.trace, result, 0, completion);
+    append(thread->ring.trace, thread);
 }
 
 // What serving begins with isn't recorded, so its failure is told with what failed.
-static void append_failure(struct call_trace *trace, uint64_t id, uint8_t opcode,
+static void append_failure(const struct thread *thread, uint64_t id, uint8_t opcode,
                            const struct capos_cqe *completion)
 {
-    append_operation(trace, id, opcode, 0);
-    append_completion(trace, id, completion, nullptr);
+    append_operation(thread, id, opcode, 0);
+    append_completion(thread, id, completion, nullptr);
 }
 
 // What a RECV brought: a call or a release notice.
-static void append_received(struct call_trace *trace, const struct capos_cqe *completion,
+static void append_received(const struct thread *thread, const struct capos_cqe *completion,
                             const struct span *buffer)
 {
     struct capos_recv_header header = {};
@@ -355,8 +357,8 @@ static void append_received(struct call_trace *trace, const struct capos_cqe *co
         .message_bytes = completion->result_bytes,
         .transfer_count = (uint16_t)completion->transfer_count,
     };
-    capture_arrived(trace, buffer, sizeof header, completion);
-    append(trace);
+    capture_arrived(thread->ring.trace, buffer, sizeof header, completion);
+    append(thread->ring.trace, thread);
 }
 
 void call_trace_finish(struct thread *thread, const struct capos_sqe *sqe,
@@ -369,21 +371,20 @@ void call_trace_finish(struct thread *thread, const struct capos_sqe *sqe,
     bool named = span_init(&result, thread, sqe->result, sqe->result_bytes_max,
                            (sqe->flags & CAPOS_SQE_RESULT_IN_RING) != 0) == STATUS_OK;
     if (!serves(sqe->opcode))
-        append_completion(trace, trace->current_id, completion,
+        append_completion(thread, trace->current_id, completion,
                           named && completion->result_bytes > 0 ? &result : nullptr);
     else if (completion->result < 0)
-        append_failure(trace, trace->current_id, sqe->opcode, completion);
+        append_failure(thread, trace->current_id, sqe->opcode, completion);
     else
-        append_received(trace, completion, &result);
+        append_received(thread, completion, &result);
 }
 
 void call_trace_finish_op(struct op *op, const struct capos_cqe *completion)
 {
-    struct call_trace *trace = op->thread->ring.trace;
     if (op->object->type != &endpoint_type)
-        append_completion(trace, op->trace_id, completion, &op->result);
+        append_completion(op->thread, op->trace_id, completion, &op->result);
     else if (completion->result < 0)
-        append_failure(trace, op->trace_id, CAPOS_OP_RECV, completion);
+        append_failure(op->thread, op->trace_id, CAPOS_OP_RECV, completion);
     else
-        append_received(trace, completion, &op->result);
+        append_received(op->thread, completion, &op->result);
 }

@@ -133,6 +133,22 @@ def a_server_shows_what_it_serves():
     assert served[1]['error'] == 'failed' and 'nothing' in served[1]['reason'], served
 
 
+def calls_name_their_thread():
+    done, lines = run_traced('examples/c/threads.c', '--grant', 'threads', '--trace=OUT')
+    expect(done, 0)
+    started = [line for line in lines if line.startswith('threads: ThreadSpawner.start(')]
+    assert len(started) == 4, lines
+    for number in range(2, 6): # each ends itself
+        exits = [line for line in lines
+                 if line.startswith(f'thread {number}: thread: ThreadControl.exit(')]
+        assert len(exits) == 1, (number, lines)
+    done, lines = run_traced('examples/c/threads.c', '--grant', 'threads', '--trace=OUT',
+                             '--trace-format', 'json')
+    expect(done, 0)
+    calls = [event for event in map(json.loads, lines) if event['event'] == 'call']
+    assert {event['thread'] for event in calls} == {1, 2, 3, 4, 5}, lines
+
+
 def json_lines_parse_and_say_the_same():
     done, lines = run_traced(REFUSED, '--trace=OUT', '--trace-format', 'json')
     expect(done, 3)
@@ -248,6 +264,7 @@ if __name__ == '__main__':
         a_trace_shows_what_hello_writes,
         a_refused_call_shows_its_typed_error,
         a_server_shows_what_it_serves,
+        calls_name_their_thread,
         json_lines_parse_and_say_the_same,
         the_audit_counts_as_the_trace_does,
         a_program_that_is_faster_than_its_trace_is_not_held_up,

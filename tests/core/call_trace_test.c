@@ -190,7 +190,9 @@ CORE_TEST(a_call_is_recorded_with_its_message_and_its_results)
     CHECK_EQ(call.interface_id, INTERFACE_TIMER);
     CHECK_EQ(call.method, TIMER_METHOD_NOW);
     CHECK_EQ(call.cap, clock_cap);
+    CHECK_EQ(call.thread_id, 1);
     struct consumed_record done = next();
+    CHECK_EQ(done.record.thread_id, 1);
     CHECK_EQ(done.record.kind, CAPOS_TRACE_COMPLETE);
     CHECK_EQ(done.record.id, 1);
     CHECK_EQ(done.record.result, 0);

@@ -75,5 +75,6 @@ struct capos_trace_record {
     uint16_t transfer_count; // struct capos_transfer or capos_cap_record behind it
     uint16_t flags;          // as in struct capos_cqe
     uint32_t captured_bytes; // of the message and, if that is whole, what is behind it
+    uint64_t thread_id;      // whose submission it is, 1: the first; 0: no thread's
 };
-static_assert(sizeof(struct capos_trace_record) == 56);
+static_assert(sizeof(struct capos_trace_record) == 64);
