@@ -62,6 +62,10 @@ struct arch_space {
     // LARGE_PAGE_BYTES.  nullptr: none.
     uint64_t *table;
     uint64_t table_span;
+    // The core's own translation of one page that may be read, for mm/copy.c; it obeys the rule
+    // of those that CPUs remember: arch_space_flush forgets it.
+    uint64_t known_page; // the page's address + 1; 0: none
+    const uint8_t *known_bytes;
 };
 
 // A page-table frame comes from here, which the core provides; `cookie` is what the caller

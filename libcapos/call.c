@@ -130,6 +130,25 @@ static void call_done(struct ring_client *ring, struct capos_call *call,
     ring->in_flight++; // it wasn't counted any more
 }
 
+// Consumes the completions of what nobody waits for up to the first other one, at once.
+static void quiets_consume(struct ring_client *ring)
+{
+    uint32_t head = ring->cq_head;
+    uint32_t tail = __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE);
+    while (head != tail) {
+        const struct capos_cqe *completion = &ring->completions[head & ring->completion_mask];
+        if ((completion->user_data & COMPLETION_KIND_MASK) != COMPLETION_QUIET ||
+            completion->result < 0)
+            break;
+        head++;
+    }
+    if (head == ring->cq_head)
+        return;
+    ring->in_flight -= head - ring->cq_head;
+    ring->cq_head = head;
+    __atomic_store_n(&ring->header->cq_head, head, __ATOMIC_RELEASE);
+}
+
 void ring_consume(struct ring_client *ring)
 {
     while (ring->cq_head != __atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE)) {
@@ -144,6 +163,7 @@ void ring_consume(struct ring_client *ring)
             if (completion->result < 0) [[clang::unlikely]]
                 quiet_failed(ring, completion);
             completion_take(ring);
+            quiets_consume(ring);
         } else {
             struct capos_cqe copy = *completion;
             completion_take(ring);
@@ -565,6 +585,18 @@ enum status capos_call_wait(struct capos_call *call)
     struct ring_client *ring = &thread_self()->ring;
     if (call->on_done != nullptr) [[clang::unlikely]]
         call_unwatch(ring, call);
+    if (call->state == CALL_SUBMITTED && call->ahead == 0) [[clang::likely]] {
+        if (__atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) == ring->cq_head)
+            enter(ring, 1);
+        // Most often the next completion is the one.
+        const struct capos_cqe *completion =
+            &ring->completions[ring->cq_head & ring->completion_mask];
+        if (__atomic_load_n(&ring->header->cq_tail, __ATOMIC_ACQUIRE) != ring->cq_head &&
+            completion->user_data == ((uint64_t)call | COMPLETION_CALL)) [[clang::likely]] {
+            call_done(ring, call, completion);
+            completion_take(ring);
+        }
+    }
     while (call->state != CALL_DONE)
         ring_wait_for(ring, call->ahead == 0 ? 1 : completions_ahead(ring, call));
     if (call->completion_result < 0) [[clang::unlikely]] {

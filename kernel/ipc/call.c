@@ -211,6 +211,16 @@ static enum status call_refuse(struct object *object, enum status status)
     return status;
 }
 
+// The method failed, and nothing came of it.
+[[gnu::noinline]] static enum status call_failed(struct invocation *invocation,
+                                                 struct object *object, enum status status)
+{
+    if (status > STATUS_INVALID_ARGUMENT) // the message or a capability is of a wrong type
+        return call_refuse(object, status);
+    return submit_fail(invocation->thread, invocation->sqe, status,
+                       invocation->reason == nullptr ? reason_no_memory : invocation->reason);
+}
+
 // Runs the method on what was taken and posts the completion unless it is deferred.
 static enum status call_run(struct invocation *invocation, struct object *object,
                             const struct method_dispatch *method, struct transfer_set *set)
@@ -235,12 +245,7 @@ static enum status call_run(struct invocation *invocation, struct object *object
     call_drop_result_caps(invocation);
     if (set->count > 0)
         transfer_drop(set);
-    if (status == STATUS_PENDING)
-        return status;
-    if (status > STATUS_INVALID_ARGUMENT) // the message or a capability is of a wrong type
-        return call_refuse(object, status);
-    return submit_fail(invocation->thread, invocation->sqe, status,
-                       invocation->reason == nullptr ? reason_no_memory : invocation->reason);
+    return status == STATUS_PENDING ? status : call_failed(invocation, object, status);
 }
 
 enum status call_kernel_object(struct thread *thread, const struct capos_sqe *sqe,
@@ -272,4 +277,41 @@ enum status call_kernel_object(struct thread *thread, const struct capos_sqe *sq
     if (set.count > 0)
         transfer_drop(&set);
     return call_refuse(object, status);
+}
+
+enum status call_kernel_object_in_ring(struct thread *thread, const struct capos_sqe *sqe,
+                                       struct object *object, uint32_t *out_results_bytes)
+{
+    const struct interface_dispatch *dispatch = object->type->dispatch;
+    if (sqe->method >= dispatch->method_count)
+        return call_kernel_object(thread, sqe, object);
+    const struct method_dispatch *method = &dispatch->methods[sqe->method];
+    if (sqe->params_bytes > method->params_bytes_max || method->results_caps != 0 ||
+        sqe->result_bytes_max < method->results_bytes_min)
+        return call_kernel_object(thread, sqe, object);
+    void *params = arch_cpu()->params;
+    if (sqe->params_bytes > 0)
+        arch_words_copy(params, thread->ring.base + sqe->params, sqe->params_bytes);
+    struct invocation invocation;
+    invocation.thread = thread;
+    invocation.process = thread->process;
+    invocation.params = params;
+    invocation.params_bytes = sqe->params_bytes;
+    invocation.transfer_count = 0;
+    invocation.result_cap_count = 0;
+    invocation.reason = nullptr;
+    invocation.results = thread->ring.base + sqe->result;
+    invocation.results_bytes_max = sqe->result_bytes_max;
+    invocation.results_bytes = 0;
+    invocation.sqe = sqe;
+    invocation.result = (struct span){.thread = thread,
+                                      .address = sqe->result,
+                                      .size_bytes = sqe->result_bytes_max,
+                                      .in_ring = true};
+    enum status status = method->call(object, &invocation);
+    ASSERT(invocation.result_cap_count == 0);
+    *out_results_bytes = invocation.results_bytes;
+    return status == STATUS_OK || status == STATUS_PENDING
+               ? status
+               : call_failed(&invocation, object, status);
 }

@@ -194,6 +194,7 @@ handover_to_server(struct cpu *cpu, struct thread *thread, const struct capos_sq
 
     struct op *call = op_create_from_spare(thread, read_once(&shared->user_data),
                                            &minted->object, call_withdraw);
+    const uint8_t *base = thread->ring.base; // kept, as in ring_complete
     ring_advance(&thread->ring);
     call->result.address = m.result;
     call->result.size_bytes = m.result_bytes_max;
@@ -210,10 +211,10 @@ handover_to_server(struct cpu *cpu, struct thread *thread, const struct capos_sq
         .method = method,
     };
     to += sizeof(struct capos_recv_header);
-    arch_words_copy(to, thread->ring.base + m.params, m.params_bytes);
+    arch_words_copy(to, base + m.params, m.params_bytes);
     if (count > 0)
         gift_give(&gift, thread, server->process, to + m.params_bytes);
-    list_remove(&receive->queue_link);
+    list_unlink(&receive->queue_link);
     ring_complete(&server->ring, receive->user_data, 0, 0, m.params_bytes, count);
     op_retire_to_spare(receive, server);
     return sched_hand_over(cpu, thread, server);
@@ -229,14 +230,26 @@ handover_to_server_with_gift(struct cpu *cpu, struct thread *thread,
 
 // A call on an object of the kernel.
 UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
-handover_to_kernel(struct thread *thread, const struct capos_sqe *shared, struct object *object)
+handover_to_kernel(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
+                   struct object *object)
 {
     const struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
+    struct messages m = {sqe.params, sqe.result, sqe.params_bytes, sqe.result_bytes_max};
+    uint32_t results_bytes;
     ring_advance(&thread->ring);
-    enum status status = call_kernel_object(thread, &sqe, object);
-    if (status != STATUS_PENDING)
-        submit_end(thread, &sqe, status);
-    return enter_wait(thread, 1, CAPOS_FOREVER);
+    enum status status = sqe.transfer_count == 0 && messages_in_ring(&m, 0)
+                             ? call_kernel_object_in_ring(thread, &sqe, object, &results_bytes)
+                             : call_kernel_object(thread, &sqe, object);
+    if (status != STATUS_OK || cpu->changed || thread->ring.attention) {
+        if (status == STATUS_OK)
+            submit_finish(thread, &sqe, 0, 0, results_bytes, 0);
+        else if (status != STATUS_PENDING)
+            submit_end(thread, &sqe, status);
+        return enter_wait(thread, 1, CAPOS_FOREVER);
+    }
+    ring_complete(&thread->ring, sqe.user_data, 0, 0, results_bytes, 0);
+    arch_thread_set_result(&thread->arch, 1);
+    return thread;
 }
 
 // An answer to a caller that waits for it, by a server that will wait then.
@@ -268,6 +281,7 @@ handover_return(struct cpu *cpu, struct thread *thread, const struct capos_sqe *
 
     struct op *receive = op_create_from_spare(thread, read_once(&shared->user_data),
                                               &endpoint->object, receive_withdraw);
+    const uint8_t *base = thread->ring.base; // kept, as in ring_complete
     ring_advance(&thread->ring);
     receive->result.address = m.result;
     receive->result.size_bytes = m.result_bytes_max;
@@ -275,10 +289,10 @@ handover_return(struct cpu *cpu, struct thread *thread, const struct capos_sqe *
     receive->plain = true;
     list_push_back(&endpoint->receivers, &receive->queue_link);
     uint8_t *to = caller->ring.base + call->result.address;
-    arch_words_copy(to, thread->ring.base + m.params, m.params_bytes);
+    arch_words_copy(to, base + m.params, m.params_bytes);
     if (count > 0)
         gift_give(&gift, thread, caller->process, to + m.params_bytes);
-    list_remove(&call->queue_link); // what call_withdraw does, for one that nobody watches
+    list_unlink(&call->queue_link); // what call_withdraw does, for one that nobody watches
     slot_free(endpoint, call);
     object_unhold_after_call(call->object);
     ring_complete(&caller->ring, call->user_data, 0, 0, m.params_bytes, count);
@@ -306,7 +320,7 @@ handover_call(struct cpu *cpu, struct thread *thread, const struct capos_sqe *sh
     struct object *object = slot->object;
     uint16_t method = (uint16_t)(word >> 16);
     if (object->type != &minted_type)
-        return handover_to_kernel(thread, shared, object);
+        return handover_to_kernel(cpu, thread, shared, object);
     if (count == 0)
         return handover_to_server(cpu, thread, shared, minted_of(object), method, 0);
     return handover_to_server_with_gift(cpu, thread, shared, minted_of(object), method);

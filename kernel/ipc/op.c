@@ -35,6 +35,7 @@ struct op *op_create(struct thread *thread, uint64_t user_data, struct object *o
         return nullptr;
     struct op *op = op_create_from_spare(thread, user_data, object, on_cancel);
     op->plain = false;
+    op->queue_link = (struct list_link){};
     return op;
 }
 

@@ -73,8 +73,7 @@ struct op {
 
 // A thread keeps free ops, so that a round trip of IPC allocates nothing: this many in its cache,
 // and before those a spare one that stays in the list of its operations, where it is passed
-// over.  A free op is clean: its queue_link is null, no timeout, no transfers, no slot, not
-// special.
+// over.  A free op is clean: no timeout, no transfers, no slot, not special.
 constexpr uint32_t OP_CACHE_MAX = 4;
 
 // A pending operation of a thread on an object.  nullptr when the budget is exhausted.

@@ -239,20 +239,25 @@ park_handover(struct cpu *cpu, struct thread *thread, const struct capos_sqe *sh
         slot->object != park_space_object() ||
         space_word_at(space, other, &target) != STATUS_OK ||
         (woken = sleeper_first(bucket_of(&target), &target)) == nullptr || woken->special ||
-        space_load(space, address, 4, &value) != STATUS_OK ||
+        space_load_32(space, address, &value) != STATUS_OK ||
         value != read_once(&shared->expected) ||
-        space_word_at(space, address, &word) != STATUS_OK || !op_spare_make(thread) ||
+        space_word_at(space, address, &word) != STATUS_OK ||
+        (thread->op_spare == nullptr && !op_spare_make(thread)) ||
         !sched_can_hand_over_to(woken->thread, cpu))
         return kernel_cap_enter(1, CAPOS_FOREVER);
     struct op *op = op_create_from_spare(thread, read_once(&shared->user_data),
                                          park_space_object(), sleeper_withdraw);
     op->plain = false;
+    op->queue_link = (struct list_link){};
 
     ring_advance(&thread->ring);
     struct thread *next = woken->thread;
     ring_complete(&next->ring, woken->user_data, CAPOS_PARK_WOKEN, 0, 0, 0);
     sleeper_withdraw(woken);
-    op_retire(woken);
+    if (next->op_spare == nullptr)
+        op_retire_to_spare(woken, next); // a sleeper that isn't special is clean now
+    else
+        op_retire(woken);
     sleeper_queue(op, space, &word, address);
     return sched_hand_over(cpu, thread, next);
 }

@@ -79,8 +79,10 @@ void ring_init(struct ring *ring, uint8_t *base);
 // One submission has been taken.
 static inline void ring_advance(struct ring *ring)
 {
-    ring->sq_head++;
-    __atomic_store_n(&ring_header(ring)->sq_head, ring->sq_head, __ATOMIC_RELEASE);
+    uint8_t *base = ring->base; // kept, as in ring_complete
+    uint32_t head = ring->sq_head + 1;
+    ring->sq_head = head;
+    __atomic_store_n(&((struct capos_ring_header *)base)->sq_head, head, __ATOMIC_RELEASE);
 }
 
 static_assert(offsetof(struct capos_cqe, transfer_count) ==

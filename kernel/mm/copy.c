@@ -70,10 +70,14 @@ enum status space_load(struct space *space, uint64_t address, unsigned width_byt
     enum page_access access;
     paddr_t frame = arch_space_lookup(&space->arch, address & ~(PAGE_BYTES - 1), &access);
     const uint8_t *word;
-    if (frame != 0 && access != PAGE_NONE && space->uncached_count == 0) // most often
-        word = (const uint8_t *)arch_frame_pointer(frame) + address % PAGE_BYTES;
-    else if ((word = user_pointer(space, address, false)) == nullptr)
+    if (frame != 0 && access != PAGE_NONE && space->uncached_count == 0) { // most often
+        const uint8_t *bytes = arch_frame_pointer(frame);
+        space->arch.known_page = (address & ~(PAGE_BYTES - 1)) + 1;
+        space->arch.known_bytes = bytes;
+        word = bytes + address % PAGE_BYTES;
+    } else if ((word = user_pointer(space, address, false)) == nullptr) {
         return STATUS_BAD_ADDRESS;
+    }
     *out_value = width_bytes == 8 ? __atomic_load_n((const uint64_t *)word, __ATOMIC_SEQ_CST)
                                   : __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST);
     return STATUS_OK;

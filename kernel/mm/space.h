@@ -159,6 +159,18 @@ void space_unmap_kernel_frames(struct space *space, uint64_t address);
 // Reads an aligned word of 4 or 8 bytes in one access.  STATUS_BAD_ADDRESS as above.
 [[nodiscard]] enum status space_load(struct space *space, uint64_t address,
                                      unsigned width_bytes, uint64_t *out_value);
+// The same in line for a word of 4 bytes in the page in which the last one was.
+[[nodiscard]] static inline enum status space_load_32(struct space *space, uint64_t address,
+                                                      uint64_t *out_value)
+{
+    const struct arch_space *arch = &space->arch;
+    if ((address & ~(PAGE_BYTES - 1)) + 1 != arch->known_page || address % 4 != 0)
+        return space_load(space, address, 4, out_value);
+    *out_value = __atomic_load_n(
+        (const uint32_t *)(const void *)(arch->known_bytes + address % PAGE_BYTES),
+        __ATOMIC_SEQ_CST);
+    return STATUS_OK;
+}
 
 // The copy routine.  Copies between user memory of two spaces, or of one and the
 // kernel.  STATUS_BAD_ADDRESS if a page isn't mapped with the access needed, or is device

@@ -23,12 +23,13 @@ import guest
 
 # The figures that are owed.
 LIMITS = {
-    'kernel_entry': 200,
-    'nop_1': 350,
-    'nop_32_per_op': 100,
-    'call_timer_now': 700,
-    'ipc_rt_32': 1200,
-    'ipc_rt_cap': 1500,
+    'kernel_entry': 110,
+    'nop_1': 250,
+    'nop_32_per_op': 70,
+    'call_timer_now': 500,
+    'ipc_rt_32': 600,
+    'ipc_rt_cap': 1000,
+    'park_pingpong': 900,
     'page_fault': 500,
     'map_touch_unmap': 3300,
     'thread_create_join': 7200,

@@ -219,6 +219,14 @@ static void check_process(struct process *process)
         HOLDS(call_is_delivered(container_of(link, struct op, queue_link)),
               "a process has received calls that were delivered");
     check_table(&process->caps, moved);
+    const struct arch_space *arch = &process->space.arch;
+    enum page_access access = PAGE_NONE;
+    if (process->state == PROCESS_ALIVE && arch->known_page != 0) {
+        paddr_t frame = arch_space_lookup(arch, arch->known_page - 1, &access);
+        HOLDS(frame != 0 && access != PAGE_NONE &&
+                  arch_frame_pointer(frame) == arch->known_bytes,
+              "a page that is known is where it is mapped");
+    }
     // Now and then, for it takes long; where a start failed, a ring's place stays taken.
     if (process->state == PROCESS_ALIVE && round % 8 == 0)
         check_space(&process->space);

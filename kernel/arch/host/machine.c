@@ -353,6 +353,8 @@ void host_tlb_fill(uint64_t address)
 void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
 {
     ASSERT(space->root != 0 && address % PAGE_BYTES == 0 && length_bytes % PAGE_BYTES == 0);
+    if (space->known_page - 1 - address < length_bytes) // no more than must be
+        space->known_page = 0;
     host_flush_count++;
     host_flush_pages += length_bytes / PAGE_BYTES;
     for (uint32_t i = 0; i < machine.cpu_count; i++) {

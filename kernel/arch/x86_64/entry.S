@@ -51,6 +51,22 @@ cpu_entry:
 // RAX: number; RDI, RSI: arguments; RCX: return address; R11: flags.  SFMASK has
 // cleared IF, DF, AC, TF, NT.
 
+// The way back to a thread whose callee-saved registers and GS base are loaded.
+.macro SYSRET_TO thread
+    movq THREAD_RIP(\thread), %rcx
+    movq THREAD_RFLAGS(\thread), %r11
+    movq THREAD_RSP(\thread), %rsp
+    movq THREAD_RAX(\thread), %rax
+    xorl %edi, %edi
+    xorl %esi, %esi
+    xorl %edx, %edx
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    xorl %r10d, %r10d
+    movb $0, kernel_lock(%rip)
+    sysretq
+.endm
+
     .globl syscall_entry
     .balign 64
 syscall_entry:
@@ -90,19 +106,7 @@ syscall_entry:
     jne .Lswitch
 .Lsysret: // RAX: the thread; its callee-saved registers are loaded
     swapgs
-.Lsysret_user_gs:
-    movq THREAD_RIP(%rax), %rcx
-    movq THREAD_RFLAGS(%rax), %r11
-    movq THREAD_RSP(%rax), %rsp
-    movq THREAD_RAX(%rax), %rax
-    xorl %edi, %edi
-    xorl %esi, %esi
-    xorl %edx, %edx
-    xorl %r8d, %r8d
-    xorl %r9d, %r9d
-    xorl %r10d, %r10d
-    movb $0, kernel_lock(%rip)
-    sysretq
+    SYSRET_TO %rax
 
 // From a thread that made a system call to another that did: thread_switch in line, without
 // what is needed for those that were interrupted.  RAX: the other, or null.
@@ -141,14 +145,13 @@ syscall_entry:
     movq %rcx, THREAD_GS_BASE(%rsi)
     movq THREAD_GS_BASE(%rdi), %rcx
     wrgsbaseq %rcx
-    movq %rdi, %rax
-    movq THREAD_RBX(%rax), %rbx
-    movq THREAD_RBP(%rax), %rbp
-    movq THREAD_R12(%rax), %r12
-    movq THREAD_R13(%rax), %r13
-    movq THREAD_R14(%rax), %r14
-    movq THREAD_R15(%rax), %r15
-    jmp .Lsysret_user_gs
+    movq THREAD_RBX(%rdi), %rbx
+    movq THREAD_RBP(%rdi), %rbp
+    movq THREAD_R12(%rdi), %r12
+    movq THREAD_R13(%rdi), %r13
+    movq THREAD_R14(%rdi), %r14
+    movq THREAD_R15(%rdi), %r15
+    SYSRET_TO %rdi
 
 .Lsyscall_other:
     testq %rax, %rax

@@ -339,6 +339,7 @@ void space_flush_here(uint64_t root, uint64_t address, uint64_t length_bytes)
 
 void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
 {
+    space->known_page = 0;
     space_flush_here(space->root, address, length_bytes);
     if (arch_cpu_count() > 1)
         remote_flush(space->root, address, length_bytes);

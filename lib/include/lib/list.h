@@ -70,6 +70,13 @@ static inline void list_remove(struct list_link *link)
 }
 
 // The first and the last element; nullptr when the list is empty.
+// The same for a link whose next use begins with an insertion: list_linked means nothing until then.
+static inline void list_unlink(const struct list_link *link)
+{
+    link->previous->next = link->next;
+    link->next->previous = link->previous;
+}
+
 [[nodiscard]] static inline struct list_link *list_first(const struct list *list)
 {
     return list_empty(list) ? nullptr : list->head.next;
