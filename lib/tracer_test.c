@@ -167,10 +167,12 @@ static void json_lines_say_the_same(void)
     send_refusal(2);
     end("{\"event\":\"process\",\"name\":\"demo\",\"id\":9}\n"
         "{\"event\":\"grant\",\"cap\":\"clock\",\"interface\":\"Timer\"}\n"
-        "{\"event\":\"call\",\"thread\":0,\"timeNs\":1000,\"cap\":\"clock\",\"interface\":\"Timer\","
+        "{\"event\":\"call\",\"thread\":0,\"timeNs\":1000,\"cap\":\"clock\","
+        "\"interface\":\"Timer\","
         "\"method\":\"now\",\"paramsBytes\":0,\"params\":{},\"durationNs\":2500,"
         "\"resultsBytes\":16,\"results\":{\"timeNs\":\"77\"}}\n"
-        "{\"event\":\"call\",\"thread\":0,\"timeNs\":1000,\"cap\":\"clock\",\"interface\":\"Timer\","
+        "{\"event\":\"call\",\"thread\":0,\"timeNs\":1000,\"cap\":\"clock\","
+        "\"interface\":\"Timer\","
         "\"method\":\"now\",\"paramsBytes\":0,\"params\":{},\"durationNs\":1999000,"
         "\"error\":\"invalidArgument\",\"reason\":\"not \\\"so\\\"\"}\n");
 }
@@ -288,7 +290,8 @@ static void json_says_what_a_server_serves(void)
     end("{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","
         "\"method\":\"sleep\",\"paramsBytes\":16,\"params\":{\"durationNs\":\"5\"},"
         "\"durationNs\":1000,\"resultsBytes\":0,\"results\":{}}\n"
-        "{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"0x123456\",\"interface\":\"Timer\","
+        "{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"0x123456\","
+        "\"interface\":\"Timer\","
         "\"method\":\"sleep\",\"paramsBytes\":16,\"params\":{\"durationNs\":\"5\"},"
         "\"durationNs\":1000,\"error\":\"failed\",\"reason\":\"tired\"}\n"
         "{\"event\":\"serve\",\"thread\":0,\"timeNs\":1000,\"word\":\"7\",\"interface\":\"Timer\","

@@ -70,7 +70,8 @@ static inline void list_remove(struct list_link *link)
 }
 
 // The first and the last element; nullptr when the list is empty.
-// The same for a link whose next use begins with an insertion: list_linked means nothing until then.
+// The same for a link whose next use begins with an insertion: until then list_linked means
+// nothing.
 static inline void list_unlink(const struct list_link *link)
 {
     link->previous->next = link->next;
