@@ -3,7 +3,9 @@
 # files that it starts with.  The package `test` carries the booted tests as well.
 
 MANIFESTS := $(sort $(wildcard system/*.capnp))
-SYSTEMS := $(basename $(notdir $(MANIFESTS)))
+# Those with a store need its engine, so they are made by `make disk` (mk/volume.mk).
+DISK_SYSTEMS := disk test-disk
+SYSTEMS := $(filter-out $(DISK_SYSTEMS),$(basename $(notdir $(MANIFESTS))))
 SYSTEM_PROGRAMS := $(PROGRAM_FOLDERS) $(PROGRAM_FILES)
 
 # Everything that a manifest is checked against.
@@ -12,7 +14,7 @@ MANIFEST_FACTS := $(MANIFESTS) $(SCHEMAS) kernel/boot/main.c $(wildcard tools/ma
 	$(addprefix build/user/stripped/,$(SERVICES) $(SYSTEM_PROGRAMS))
 
 # The systems of the tests have the test programs too.
-$(patsubst %,build/system/%.manifest,$(filter test%,$(SYSTEMS))): \
+$(patsubst %,build/system/%.manifest,$(filter test%,$(SYSTEMS) $(DISK_SYSTEMS))): \
 	$(addprefix build/user/stripped/,$(TEST_PROGRAMS))
 
 build/system/%.manifest: system/%.capnp $(MANIFEST_FACTS)
@@ -31,8 +33,9 @@ build/system/$1.package: build/system/$1.manifest $(addprefix build/user/strippe
 			sed 's|..*|&=build/user/stripped/&|') \
 		$(foreach p,$2,$p=build/user/stripped/$p)
 endef
-$(foreach s,$(SYSTEMS),$(eval $(call package_rule,$s,\
+$(foreach s,$(SYSTEMS) $(DISK_SYSTEMS),$(eval $(call package_rule,$s,\
 	$(SYSTEM_PROGRAMS) $(if $(filter test%,$s),$(TEST_PROGRAMS)))))
+$(foreach s,$(DISK_SYSTEMS),$(eval build/system/$s.manifest build/system/$s.package: build/user/stripped/store))
 
 .PHONY: systems
 systems: $(patsubst %,build/system/%.package,$(SYSTEMS))

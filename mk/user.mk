@@ -18,7 +18,8 @@ build/user/libcapos.a: $(LIBCAPOS_OBJECTS) build/user/objects
 # 128-bit arithmetic and the like, which clang calls by name.
 USER_BUILTINS := $(shell $(CC) --target=x86_64-linux-gnu -rtlib=compiler-rt -print-libgcc-file-name 2>/dev/null)
 
-SERVICES := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard services/*/*.[cS])))))
+# store is built with its engine: mk/volume.mk.
+SERVICES := $(filter-out store,$(notdir $(patsubst %/,%,$(sort $(dir $(wildcard services/*/*.[cS]))))))
 PROGRAM_FOLDERS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard programs/*/*.[cS])))))
 PROGRAM_FILES := $(basename $(notdir $(wildcard programs/*.c)))
 TEST_FILES := $(sort $(wildcard tests/iface/*_test.c) $(wildcard tests/system/*.c))

@@ -20,6 +20,11 @@ build/volume/host/sqlite3.o: $(SQLITE)/sqlite3.c third_party/sqlite/options.txt
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SQLITE_FLAGS) $(PREFIX_MAP) -c $< -o $@
 
+build/volume/user/sqlite3.o: $(SQLITE)/sqlite3.c third_party/sqlite/options.txt $(wildcard third_party/sqlite/include/*)
+	$(call say,CC,user $<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -flto -W%,$(USER_FLAGS)) $(SQLITE_FLAGS) -Ithird_party/sqlite/include $(PREFIX_MAP) -c $< -o $@
+
 # $(call volume_rule,BUILD,FLAGS)
 define volume_rule
 build/volume/$1/%.o: %.c $(SQLITE)/sqlite3.h build/$1/flags
@@ -29,6 +34,7 @@ build/volume/$1/%.o: %.c $(SQLITE)/sqlite3.h build/$1/flags
 endef
 $(eval $(call volume_rule,host,$(HOST_FLAGS)))
 $(eval $(call volume_rule,cli,$(CLI_FLAGS)))
+$(eval $(call volume_rule,user,$(USER_FLAGS)))
 
 # $(call volume_objects,BUILD,SOURCES)
 volume_objects = $(patsubst %.c,build/volume/$1/%.o,$2)
@@ -39,6 +45,14 @@ build/host/capos-disk: $(DISK_OBJECTS) build/volume/host/sqlite3.o $(call object
 	@mkdir -p $(@D)
 	$(Q)$(CC) $^ -o $@
 
+# The service, and the systems that have it.
+STORE_OBJECTS := $(call volume_objects,user,$(call sources,services/store) $(VOLUME_SOURCES)) \
+	build/volume/user/sqlite3.o
+build/user/bin/store: $(STORE_OBJECTS) build/user/libcapos.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LD) $(USER_LDFLAGS) $(STORE_OBJECTS) build/user/libcapos.a $(USER_BUILTINS) -o $@
+
 define volume_test
 build/host/tests/$(1:.c=): $(call volume_objects,host,$1 $(VOLUME_SOURCES)) build/volume/host/sqlite3.o build/host/lib.a
 	$$(call say,LD,$$@)
@@ -48,11 +62,11 @@ endef
 $(foreach t,$(VOLUME_TESTS),$(eval $(call volume_test,$t)))
 
 .PHONY: disk volume-build
-disk: build/host/capos-disk ## Builds `capos disk`, which reads and writes disks
+disk: build/host/capos-disk $(patsubst %,build/system/%.package,$(DISK_SYSTEMS)) ## Builds `capos disk`, and what `capos run --disk` boots
 # Behind the builds whose objects it shares: the inner make finds these made.
-volume-build: | unit-build host
+volume-build: | unit-build host systems
 	$(Q)mkdir -p $(SQLITE) && rm -f $(SQLITE)/problem
 	$(Q)$(PYTHON) -B tools/fetch/fetch.py sqlite 2> $(SQLITE)/fetching && rm -f $(SQLITE)/fetching || \
 		mv $(SQLITE)/fetching $(SQLITE)/problem
-	$(Q)+[ -e $(SQLITE)/problem ] || $(MAKE) --no-print-directory build/host/capos-disk \
+	$(Q)+[ -e $(SQLITE)/problem ] || $(MAKE) --no-print-directory disk \
 		$(VOLUME_TESTS:%.c=build/host/tests/%)

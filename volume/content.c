@@ -154,7 +154,8 @@ enum file_outcome volume_write(struct volume *volume, uint64_t node, uint64_t of
                                const void *from, uint32_t bytes)
 {
     struct node_row row;
-    if (offset > VOLUME_FILE_BYTES_MAX || bytes > VOLUME_FILE_BYTES_MAX - offset)
+    if (bytes > VOLUME_WRITE_BYTES_MAX || offset > VOLUME_FILE_BYTES_MAX ||
+        bytes > VOLUME_FILE_BYTES_MAX - offset)
         return FILE_OUTCOME_TOO_LARGE;
     enum file_outcome outcome = volume_node(volume, node, &row);
     // A piece that grows is written anew as a whole.

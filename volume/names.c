@@ -29,24 +29,35 @@ static uint64_t column_number(sqlite3_stmt *statement, int index)
 
 // ---- Reading -----------------------------------------------------------------------
 
+static struct node_row row_of_columns(sqlite3_stmt *statement)
+{
+    return (struct node_row){
+        .kind = (enum file_kind)sqlite3_column_int(statement, 0),
+        .mode = (uint16_t)sqlite3_column_int(statement, 1),
+        .parent = column_number(statement, 2),
+        .size = column_number(statement, 3),
+        .stored = column_number(statement, 4),
+        .version = column_number(statement, 5),
+        .modified_ns = sqlite3_column_int64(statement, 6),
+        .changed_ns = sqlite3_column_int64(statement, 7),
+        .accessed_ns = sqlite3_column_int64(statement, 8),
+        .created_ns = sqlite3_column_int64(statement, 9),
+    };
+}
+
 enum file_outcome volume_node(struct volume *volume, uint64_t number, struct node_row *out_row)
 {
+    if (number == volume->last_number) {
+        *out_row = volume->last_row;
+        return FILE_OUTCOME_OK;
+    }
     sqlite3_stmt *statement = volume_statement(volume, STATEMENT_NODE);
     bind_number(statement, 1, number);
     enum file_outcome outcome = volume_row(volume, statement);
-    if (outcome == FILE_OUTCOME_OK)
-        *out_row = (struct node_row){
-            .kind = (enum file_kind)sqlite3_column_int(statement, 0),
-            .mode = (uint16_t)sqlite3_column_int(statement, 1),
-            .parent = column_number(statement, 2),
-            .size = column_number(statement, 3),
-            .stored = column_number(statement, 4),
-            .version = column_number(statement, 5),
-            .modified_ns = sqlite3_column_int64(statement, 6),
-            .changed_ns = sqlite3_column_int64(statement, 7),
-            .accessed_ns = sqlite3_column_int64(statement, 8),
-            .created_ns = sqlite3_column_int64(statement, 9),
-        };
+    if (outcome == FILE_OUTCOME_OK) {
+        *out_row = volume->last_row = row_of_columns(statement);
+        volume->last_number = number;
+    }
     (void)sqlite3_reset(statement);
     return outcome;
 }

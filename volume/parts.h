@@ -34,6 +34,17 @@ enum statement {
     STATEMENTS,
 };
 
+// The columns of a node's row.
+struct node_row {
+    enum file_kind kind;
+    uint16_t mode;
+    uint64_t parent; // 0: it was removed
+    uint64_t size;   // bytes of a file or a target, entries of a directory
+    uint64_t stored;
+    uint64_t version;
+    int64_t modified_ns, changed_ns, accessed_ns, created_ns;
+};
+
 struct volume {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENTS];
@@ -47,6 +58,10 @@ struct volume {
     uint64_t number_next, number_end; // numbers that may be given without asking
     bool changing;                    // a transaction is open
     bool failed;                      // nothing can be changed any more
+    // The node that was looked at last, for the next look; 0: none.  Every change begins by
+    // forgetting it.
+    uint64_t last_number;
+    struct node_row last_row;
     // A piece of a file that was used last, for the next use.
     sqlite3_blob *blob;
     bool blob_writable;
@@ -55,17 +70,6 @@ struct volume {
 constexpr uint32_t PIECE_BYTES = 65536; // of a file in one row at most
 constexpr uint32_t PIECE_BITS = 24;     // of a row's number, below those of the node
 static_assert(VOLUME_FILE_BYTES_MAX / PIECE_BYTES <= UINT64_C(1) << PIECE_BITS);
-
-// A columns of a node's row.
-struct node_row {
-    enum file_kind kind;
-    uint16_t mode;
-    uint64_t parent; // 0: it was removed
-    uint64_t size;   // bytes of a file or a target, entries of a directory
-    uint64_t stored;
-    uint64_t version;
-    int64_t modified_ns, changed_ns, accessed_ns, created_ns;
-};
 
 // The outcome of a result of SQLite that isn't OK; if it ended the transaction, the
 // volume has failed.

@@ -64,6 +64,7 @@ enum file_outcome volume_fault(struct volume *volume, int result)
     // the last sync is gone.
     if (volume->changing && sqlite3_get_autocommit(volume->database))
         volume->failed = true;
+    volume->last_number = 0;
     switch (result & 0xff) {
     case SQLITE_FULL:
         volume->failed |= volume->changing;
@@ -160,6 +161,7 @@ static enum file_outcome room_count(struct volume *volume)
 enum file_outcome volume_prepare(struct volume *volume, uint64_t pages)
 {
     enum file_outcome outcome = FILE_OUTCOME_OK;
+    volume->last_number = 0;
     if (volume->failed)
         return FILE_OUTCOME_INPUT_OUTPUT;
     if (volume->pages_dirty + pages > volume->pages_dirty_max)

@@ -69,6 +69,20 @@ static uint64_t lookup(uint64_t directory, const char *name)
                : 0;
 }
 
+// As many steps as it takes.
+static enum file_outcome write_all(uint64_t node, uint64_t offset, const uint8_t *from,
+                                   uint32_t bytes)
+{
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    for (uint32_t done = 0; outcome == FILE_OUTCOME_OK && done < bytes;) {
+        uint32_t left = bytes - done;
+        uint32_t step = left < VOLUME_WRITE_BYTES_MAX ? left : VOLUME_WRITE_BYTES_MAX;
+        outcome = volume_write(volume, node, offset + done, from + done, step);
+        done += step;
+    }
+    return outcome;
+}
+
 // ---- Contents ----------------------------------------------------------------------
 
 enum { MODEL_BYTES = 400'000 };
@@ -90,7 +104,7 @@ static void contents_are_what_was_written(void)
             size = offset;
         } else {
             test_random(bytes, length);
-            CHECK_EQ(volume_write(volume, node, offset, bytes, length), FILE_OUTCOME_OK);
+            CHECK_EQ(write_all(node, offset, bytes, length), FILE_OUTCOME_OK);
             memcpy(model + offset, bytes, length);
             size = offset + length > size ? offset + length : size;
         }
@@ -115,11 +129,32 @@ static void a_file_with_a_gap_takes_up_what_was_written(void)
     CHECK_EQ(volume_write(volume, node, far, &byte, 1), FILE_OUTCOME_OK);
     CHECK_EQ(volume_write(volume, node, VOLUME_FILE_BYTES_MAX, &byte, 1),
              FILE_OUTCOME_TOO_LARGE);
+    CHECK_EQ(volume_write(volume, node, 0, &byte, VOLUME_WRITE_BYTES_MAX + 1),
+             FILE_OUTCOME_TOO_LARGE);
     CHECK_EQ(volume_stat(volume, node, &stat), FILE_OUTCOME_OK);
     CHECK_EQ(stat.size_bytes, far + 1);
     CHECK(stat.stored_bytes <= 65536);
     CHECK_EQ(volume_read(volume, node, far / 2, &byte, 1, &count), FILE_OUTCOME_OK);
     CHECK(count == 1 && byte == 0);
+    end();
+}
+
+// The largest write, everywhere in a file, on the smallest medium.
+static void the_smallest_volume_takes_the_largest_write(void)
+{
+    static uint8_t bytes[VOLUME_WRITE_BYTES_MAX], found[sizeof bytes];
+    uint32_t count;
+    begin(VOLUME_BYTES_MIN / MEDIUM_PAGE);
+    uint64_t node = make(VOLUME_ROOT, "file", FILE_KIND_FILE);
+    for (uint32_t i = 0; i < 200; i++) {
+        uint64_t offset = i * 7919 % 200'000;
+        test_random(bytes, sizeof bytes);
+        CHECK_EQ(volume_write(volume, node, offset, bytes, sizeof bytes), FILE_OUTCOME_OK);
+        CHECK_EQ(volume_read(volume, node, offset, found, sizeof found, &count),
+                 FILE_OUTCOME_OK);
+        CHECK(count == sizeof found && memcmp(found, bytes, count) == 0);
+    }
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
     end();
 }
 
@@ -277,7 +312,7 @@ static void a_changed_page_is_never_taken_for_what_was_written(void)
     begin(512);
     uint64_t node = make(VOLUME_ROOT, "file", FILE_KIND_FILE);
     test_random(bytes, sizeof bytes);
-    CHECK_EQ(volume_write(volume, node, 0, bytes, sizeof bytes), FILE_OUTCOME_OK);
+    CHECK_EQ(write_all(node, 0, bytes, sizeof bytes), FILE_OUTCOME_OK);
     CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
     volume_close(volume);
     // Opening moves the log into the database; the next change begins a new log, which no longer
@@ -331,6 +366,7 @@ int main(void)
     srand(1);
     RUN(contents_are_what_was_written);
     RUN(a_file_with_a_gap_takes_up_what_was_written);
+    RUN(the_smallest_volume_takes_the_largest_write);
     RUN(names_follow_the_rules);
     RUN(a_removed_file_lives_until_it_is_forgotten);
     RUN(a_listing_has_each_entry_once);

@@ -249,6 +249,7 @@ static void program_ended(struct capos_call *wait, void *context)
 {
     struct ending *ending = context;
     trace_finish();
+    system_sync();
     struct host_control_finish_params *end = &ending->end;
     if (process_handle_wait_finish(wait, &end->kind, &end->exit_code, &end->fault,
                                    &end->fault_address, &end->instruction_pointer, nullptr,

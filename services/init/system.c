@@ -7,7 +7,9 @@
 
 #include <capos/capset.h>
 #include <capos/panic.h>
+#include <capos/print.h>
 
+#include <gen/capos/directory.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/memory_budget.h>
 #include <string.h>
@@ -238,6 +240,38 @@ void system_start(struct capos_spawner *spawner)
     for (uint32_t i = 0; i < manifest.services.count; i++)
         if (!services[i].declared.on_demand)
             service_need(&services[i]);
+}
+
+static void directory_make_durable(const struct service_state *service,
+                                   const struct export *export)
+{
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    directory_cap directory;
+    enum status status =
+        endpoint_mint(service->endpoint, export->interface_id, export->word, &directory.id);
+    if (status == STATUS_OK) {
+        status = directory_sync(directory, &outcome);
+        directory_cap_release(&directory);
+    }
+    if (status != STATUS_OK || outcome != FILE_OUTCOME_OK)
+        capos_console_print(
+            "init: service %s: its files aren't durable: %s\n", service->declared.name.text,
+            status != STATUS_OK ? status_name(status) : file_outcome_name(outcome));
+}
+
+void system_sync(void)
+{
+    for (uint32_t i = 0; i < manifest.services.count; i++) {
+        const struct service_state *service = &services[i];
+        const struct wire_list *exports = &service->declared.exports;
+        struct export export;
+        // What can't be restarted took its endpoint with it.
+        for (uint32_t at = 0;
+             service->started && service->endpoint.id != 0 && at < exports->count; at++)
+            if (export_at(exports, at, &export) == STATUS_OK &&
+                export.interface_id == INTERFACE_DIRECTORY)
+                directory_make_durable(service, &export);
+    }
 }
 
 void system_seal(void)

@@ -39,6 +39,9 @@ void system_start(struct capos_spawner *spawner);
 // The first export of an interface, minted for init itself.  STATUS_NOT_FOUND without one.
 [[nodiscard]] enum status system_mint_own(uint64_t interface_id, capos_cap_id *out_cap);
 
+// Makes durable what the program left in the directories that services serve.  Waits for them.
+void system_sync(void);
+
 // Gives up init's holds of the endpoints of services that are never restarted: nothing can
 // be minted there any more, and such a service takes its endpoint with it when it ends, so
 // that no call to it waits for ever.

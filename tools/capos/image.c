@@ -71,8 +71,9 @@ static int fail_without_system(const char *system, const char *path, int error)
     if (nearest != nullptr)
         return fail(EXIT_CAPOS_FAILED, "there is no system %s; did you mean %s?", system,
                     nearest);
-    return fail(EXIT_CAPOS_FAILED, "there is no system %s: %s: %s (run `make`)", system, path,
-                strerror(error));
+    return fail(EXIT_CAPOS_FAILED,
+                "there is no system %s: %s: %s (run `make`, for disks `make disk`)", system,
+                path, strerror(error));
 }
 
 int image_open(struct image *image, const char *system)

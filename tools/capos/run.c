@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "disk_file.h"
 #include "process.h"
 #include "program.h"
 #include "report.h"
@@ -349,6 +350,8 @@ int run_program(struct run_options *options)
         status = find_directories(&image, options, &directories);
     if (status == 0)
         status = program_find(&image, options->arguments[0], &program);
+    if (status == 0 && options->disk != nullptr)
+        status = disk_file_add(options);
     if (status == 0)
         status = add_extra_file(&image, options);
     if (status == 0)

@@ -12,6 +12,7 @@ enum {
     GRANT,
     DIRECTORY,
     ENVIRONMENT,
+    DISK,
     MEMORY,
     CPUS,
     TIMEOUT,
@@ -30,6 +31,7 @@ const struct option run_option_table[] = {
     [DIRECTORY] = {"--dir", "HOST[:GUEST][:ro|rw]",
                    "give the program a directory of this host, named GUEST"},
     [ENVIRONMENT] = {"--env", "NAME=VALUE", "set an environment variable; none is inherited"},
+    [DISK] = {"--disk", "FILE[:SIZE]", "give the program the files of a disk, as \"disk\""},
     [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 16 or more (64)"},
     [CPUS] = {"--cpus", "N", "CPUs of the machine, 1 to 16 (1)"},
     [TIMEOUT] = {"--timeout", "S", "end the machine after S seconds, with status 124"},
@@ -112,6 +114,9 @@ static enum option_step apply(struct run_options *options, size_t option, const 
     case QEMU_ARGUMENT:
         return append(options->qemu_arguments, &options->qemu_argument_count,
                       RUN_QEMU_ARGUMENTS_MAX, "--qemu", value, problem);
+    case DISK:
+        options->disk = value;
+        return OPTION_FOUND;
     case MEMORY:
         if (!read_number(value, RUN_MEMORY_MIB_MIN, RUN_MEMORY_MIB_MAX, &options->memory_mib))
             return wrong(problem, "--mem takes whole MiB from %u to %u, not %.80s",
@@ -187,6 +192,10 @@ enum option_step run_options_read(int argument_count, char **arguments,
         return wrong(problem, "a program takes at most %u arguments", RUN_ARGUMENTS_MAX - 1);
     if (options.trace_json && !options.trace)
         return wrong(problem, "--trace-format is for --trace");
+    if (options.disk != nullptr && options.tty)
+        return wrong(problem, "--disk and --tty boot different systems: give one of them");
+    if (options.system == nullptr && options.disk != nullptr)
+        options.system = "disk";
     if (options.system == nullptr)
         options.system = options.tty ? "terminal" : "default";
     options.arguments = arguments + reader.next;

@@ -10,7 +10,8 @@
 constexpr uint32_t RUN_GRANTS_MAX = 32; // bounds of schema/manifest.capnp
 constexpr uint32_t RUN_ENVIRONMENT_MAX = 256;
 constexpr uint32_t RUN_ARGUMENTS_MAX = 1024;
-constexpr uint32_t RUN_QEMU_ARGUMENTS_MAX = 32;
+constexpr uint32_t RUN_QEMU_ARGUMENTS_MAX = 32; // that can be given
+constexpr uint32_t RUN_QEMU_ARGUMENTS_OWN = 4;  // for the disk
 constexpr uint32_t RUN_MEMORY_MIB_MIN = 16;
 constexpr uint32_t RUN_MEMORY_MIB_MAX = 1024 * 1024;
 constexpr uint32_t RUN_MEMORY_MIB_DEFAULT = 64;
@@ -24,8 +25,9 @@ struct run_options {
     uint32_t directory_count;
     const char *environment[RUN_ENVIRONMENT_MAX]; // "NAME=value"
     uint32_t environment_count;
-    const char *qemu_arguments[RUN_QEMU_ARGUMENTS_MAX];
+    const char *qemu_arguments[RUN_QEMU_ARGUMENTS_MAX + RUN_QEMU_ARGUMENTS_OWN];
     uint32_t qemu_argument_count;
+    const char *disk; // FILE[:SIZE]; nullptr: none
     uint32_t memory_mib;
     uint32_t cpu_count;
     uint64_t timeout_ms;    // 0: none

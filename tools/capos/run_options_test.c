@@ -56,6 +56,16 @@ static void problem_is(const char *line, const char *expected)
     CHECK(strstr(problem, expected) != nullptr);
 }
 
+static void a_disk_takes_its_own_system_unless_another_is_named(void)
+{
+    struct run_options options;
+    CHECK_EQ(read_line("--disk file:4M prog", &options), OPTION_END);
+    CHECK(strcmp(options.system, "disk") == 0 && strcmp(options.disk, "file:4M") == 0);
+    CHECK_EQ(read_line("--disk file --system test-disk prog", &options), OPTION_END);
+    CHECK(strcmp(options.system, "test-disk") == 0);
+    problem_is("--disk file --tty prog", "--disk and --tty");
+}
+
 static void a_terminal_takes_its_own_system_unless_another_is_named(void)
 {
     struct run_options options;
@@ -123,6 +133,7 @@ int main(void)
 {
     RUN(options_end_at_the_program);
     RUN(the_defaults_are_the_documented_ones);
+    RUN(a_disk_takes_its_own_system_unless_another_is_named);
     RUN(a_terminal_takes_its_own_system_unless_another_is_named);
     RUN(gdb_waits_at_a_port_or_a_socket);
     RUN(bad_values_name_the_legal_ones);

@@ -236,7 +236,7 @@ static int get(char **arguments)
 
 static enum file_outcome copy_in(uint64_t node, FILE *from)
 {
-    static uint8_t buffer[COPY_BYTES];
+    static uint8_t buffer[VOLUME_WRITE_BYTES_MAX];
     uint64_t offset = 0;
     size_t count;
     enum file_outcome outcome = volume_truncate(volume, node, 0);

@@ -27,6 +27,8 @@
 constexpr uint64_t VOLUME_ROOT = 1;            // the root directory's number
 constexpr uint64_t VOLUME_BYTES_MIN = 1 << 20; // of a medium
 constexpr uint64_t VOLUME_FILE_BYTES_MAX = UINT64_C(1) << 40;
+// So much is one operation, which fits the log of the smallest volume.
+constexpr uint32_t VOLUME_WRITE_BYTES_MAX = 64 * 1024;
 
 struct volume;
 
@@ -122,7 +124,7 @@ struct volume_entry {
 [[nodiscard]] enum file_outcome volume_read(struct volume *volume, uint64_t node,
                                             uint64_t offset, void *to, uint32_t bytes,
                                             uint32_t *out_read);
-// All or nothing.  NO_SPACE, TOO_LARGE.
+// All or nothing, up to VOLUME_WRITE_BYTES_MAX at a time.  NO_SPACE, TOO_LARGE.
 [[nodiscard]] enum file_outcome volume_write(struct volume *volume, uint64_t node,
                                              uint64_t offset, const void *from, uint32_t bytes);
 [[nodiscard]] enum file_outcome volume_truncate(struct volume *volume, uint64_t node,
