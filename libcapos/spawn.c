@@ -294,6 +294,16 @@ static void spawn_add_trace(struct spawn *spawn)
                                                      trace->bits, trace->capture_bytes));
 }
 
+static void spawn_add_schedule(struct spawn *spawn)
+{
+    const struct capos_spawn_schedule *schedule = spawn->request->schedule;
+    struct batch *batch = &spawn->batch;
+    if (schedule != nullptr)
+        batch_add(batch, process_builder_schedule_begin(batch_next(batch), spawn->builder,
+                                                        schedule->bounds, schedule->priority,
+                                                        schedule->latency_class));
+}
+
 // Starts behind everything in the batch, in the same entry to the kernel.
 static enum status spawn_start(struct spawn *spawn, process_handle_cap *out_process)
 {
@@ -318,6 +328,7 @@ static enum status spawn_build(struct spawn *spawn, process_handle_cap *out_proc
     spawn_add_memory(spawn);
     spawn_add_grants(spawn);
     spawn_add_trace(spawn);
+    spawn_add_schedule(spawn);
     // What never reached the kernel didn't spoil the builder, so it must not start.
     if (spawn->batch.status != STATUS_OK) {
         batch_finish(&spawn->batch);

@@ -49,7 +49,6 @@ struct capos_thread {
 // ---- Grants --------------------------------------------------------------------------
 
 static struct {
-    thread_spawner_cap spawner;
     virtual_memory_cap memory;
     bool found;
 } grants;
@@ -78,8 +77,6 @@ static enum status grants_find(void)
     enum status status = control_find(&control);
     if (status == STATUS_OK)
         status = virtual_memory_cap_find("memory", &grants.memory);
-    if (status == STATUS_OK)
-        status = thread_spawner_cap_find("threads", &grants.spawner);
     if (status == STATUS_OK) {
         __atomic_store_n(&threads_started, true, __ATOMIC_RELAXED);
         __atomic_store_n(&grants.found, true, __ATOMIC_RELEASE);
@@ -192,7 +189,10 @@ enum status capos_thread_create(struct capos_thread **out_thread, int (*run)(voi
         stack_bytes = options->stack_bytes;
     if (stack_bytes > STACK_BYTES_MAX)
         return STATUS_INVALID_ARGUMENT;
+    thread_spawner_cap spawner = {options != nullptr ? options->spawner.id : 0};
     enum status status = grants_find();
+    if (status == STATUS_OK && spawner.id == 0)
+        status = thread_spawner_cap_find("threads", &spawner);
     if (status != STATUS_OK)
         return status;
     const struct capos_startup *startup = process_start.startup;
@@ -209,7 +209,7 @@ enum status capos_thread_create(struct capos_thread **out_thread, int (*run)(voi
     if (startup->tls_bytes != 0)
         tls_fill(&thread->thread, startup);
     uint64_t stack = ((uint64_t)thread - tls_bytes_below(startup)) & ~UINT64_C(15);
-    status = thread_spawner_start(grants.spawner, (uint64_t)capos_thread_entry, stack,
+    status = thread_spawner_start(spawner, (uint64_t)capos_thread_entry, stack,
                                   (uint64_t)thread, (uint64_t)thread,
                                   options == nullptr ? 0 : options->priority, &thread->handle);
     if (status != STATUS_OK) {
@@ -278,4 +278,13 @@ void capos_thread_yield(void)
     thread_control_cap control;
     if (control_find(&control) == STATUS_OK)
         (void)thread_control_yield(control);
+}
+
+enum status capos_thread_set_latency(enum latency_class latency_class)
+{
+    thread_control_cap control;
+    enum status status = control_find(&control);
+    if (status == STATUS_OK)
+        status = thread_control_set_latency_class(control, latency_class);
+    return status;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 @0xd33557f84a45e0a3;
 using A = import "annotations.capnp";
+using import "thread.capnp".LatencyClass;
 # What init reads: the system's manifest, which is built into the image, and
 # the request of one `capos run`, which the host adds to the boot package.
 
@@ -73,6 +74,9 @@ struct Service {
   onDemand @9 :Bool;
   # Start it only when somebody is granted one of its exports: a service that is
   # started, or the requested program.
+  latencyClass @10 :LatencyClass;
+  # Of its first thread.  `interactive` for what a person or a device waits for;
+  # init takes the right to it from its grant "urgent".
 }
 
 struct SystemManifest {

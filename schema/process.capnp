@@ -5,6 +5,8 @@ using import "memory_object.capnp".MemoryObject;
 using import "memory_budget.capnp".MemoryBudget;
 using import "forker.capnp".AddressSpaceSnapshot;
 using import "notification.capnp".Notification;
+using import "thread.capnp".LatencyClass;
+using import "thread.capnp".ThreadSpawner;
 using import "virtual_memory.capnp".Protection;
 
 interface ProcessSpawner @0xe126599c34422771 $A.home(kernel) {
@@ -63,6 +65,20 @@ interface ProcessBuilder @0x8c70c06ad1c4276b $A.home(kernel) {
   # `start` says where the thread begins: the ring and the CapSet are new, at
   # addresses of their own.
 
+  schedule @6 ScheduleParams -> ScheduleResults;
+  # States how the process's first thread is scheduled, within the bounds of a
+  # ThreadSpawner that the caller holds.  They become the thread's own bounds:
+  # no need to grant the spawner to a process that starts no threads.
+
+  struct ScheduleParams {
+    bounds @0 :ThreadSpawner;
+    # What allows it.
+    priority @1 :UInt8;
+    # 1 to the spawner's bound.
+    latencyClass @2 :LatencyClass;
+    # No higher than the spawner's bound.
+  }
+  struct ScheduleResults {}
   struct MapSnapshotParams {
     snapshot @0 :AddressSpaceSnapshot;
     # The snapshot.

@@ -2,9 +2,19 @@
 @0xd23c1c0104efedac;
 using A = import "annotations.capnp";
 
+enum LatencyClass {
+  # How soon a thread runs when it becomes ready.  How much it runs is decided by
+  # priorities and by the share of its budget alone.
+  normal @0;
+  # When its turn comes.
+  interactive @1;
+  # Ahead of the others, until it has run for 8 ms without sleeping: for threads
+  # that wait for a person or a device and then have little to do.
+}
+
 interface ThreadSpawner @0xf93b3f46ef36ada4 $A.home(kernel) {
   # The right to start threads in the caller's own process, whichever process
-  # calls, up to a priority.
+  # calls, up to a priority and a latency class.
   #
   # Each thread has a ring of its own, which the kernel maps when the thread
   # starts and unmaps when it ends, and a stack that whoever starts it provides.
@@ -13,7 +23,8 @@ interface ThreadSpawner @0xf93b3f46ef36ada4 $A.home(kernel) {
   #
   # A *priority* is a weight in the division of CPU time, 1 to 31: each step is
   # worth a quarter more.  No priority starves another.  The first thread of a
-  # process has 16.
+  # process has 16 and is `normal`, unless its builder says otherwise
+  # (ProcessBuilder.schedule).
 
   start @0 StartParams -> StartResults;
   # Starts a thread.  RDI holds the address of its ring, RSI that of the CapSet
@@ -21,7 +32,8 @@ interface ThreadSpawner @0xf93b3f46ef36ada4 $A.home(kernel) {
   # other register is zero.
 
   narrow @1 NarrowParams -> NarrowResults;
-  # Makes a spawner whose threads reach no priority above a lower bound.
+  # Makes a spawner whose threads reach no priority and no latency class above
+  # lower bounds.
 
   struct StartParams {
     entry @0 :UInt64;
@@ -34,7 +46,8 @@ interface ThreadSpawner @0xf93b3f46ef36ada4 $A.home(kernel) {
     # The FS base.
     priority @4 :UInt8;
     # 1 to the spawner's bound, or 0: the calling thread's, if the bound allows
-    # it, else the bound.  The thread may change it later, within the same bound.
+    # it, else the bound.  The thread may change it later, within the same bound,
+    # and its latency class, which is `normal` at first.
   }
   struct StartResults {
     thread @0 :ThreadHandle;
@@ -43,6 +56,8 @@ interface ThreadSpawner @0xf93b3f46ef36ada4 $A.home(kernel) {
   struct NarrowParams {
     priorityMax @0 :UInt8;
     # 1 to this spawner's own bound.
+    latencyMax @1 :LatencyClass;
+    # No higher than this spawner's own bound.
   }
   struct NarrowResults {
     spawner @0 :ThreadSpawner;
@@ -100,7 +115,7 @@ interface ParkSpace @0xf09539af7d524370 $A.home(kernel) {
 interface ThreadControl @0xee6772979aef926b $A.home(kernel) {
   # The calling thread, whichever thread calls.  It concerns nobody else, so every
   # program is given it, as it is given its memory.  A call that was linked to a call
-  # under way, or built on its result, is `invalidArgument`, except `info`.
+  # under way, or built on its result, is `invalidArgument`, except `info` and `latency`.
 
   exit @0 ExitParams -> ExitResults;
   # Ends the thread.  Submissions behind this one aren't taken, what is pending
@@ -137,6 +152,12 @@ interface ThreadControl @0xee6772979aef926b $A.home(kernel) {
   # handler it is an ordinary jump.  `invalidArgument`: RIP isn't an address of user
   # space, or RFLAGS has a flag that user code can't change; the text says which.
 
+  setLatencyClass @9 SetLatencyClassParams -> SetLatencyClassResults;
+  # Changes the thread's latency class.
+
+  latency @10 () -> LatencyResults;
+  # The thread's latency class, and the bound of setLatencyClass.
+
   struct ExitParams {
     code @0 :Int64;
     # What `ThreadHandle.join` returns.
@@ -162,6 +183,17 @@ interface ThreadControl @0xee6772979aef926b $A.home(kernel) {
     # 1 to the bound that the thread was started with.
   }
   struct SetPriorityResults {}
+  struct SetLatencyClassParams {
+    latencyClass @0 :LatencyClass;
+    # No higher than the bound that the thread was started with.
+  }
+  struct SetLatencyClassResults {}
+  struct LatencyResults {
+    latencyClass @0 :LatencyClass;
+    # What it is.
+    latencyMax @1 :LatencyClass;
+    # What it may be.
+  }
   struct SetAffinityParams {
     cpus @0 :UInt64;
     # A mask: bit i stands for CPU i.  At least one CPU of the machine; bits

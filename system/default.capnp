@@ -17,6 +17,7 @@ const hostlink :M.Service = (
     (name = "control", interfaceId = 0xd33557f84a45e091, word = 2),  # HostControl
   ],
   budgetBytes = 4194304,
+  latencyClass = interactive,
 );
 
 # The files that the machine was started with.

@@ -17,7 +17,8 @@ const manifest :M.SystemManifest = (
       exports = [
         (name = "stdio", interfaceId = 0xa75df329f22bac7f, word = 1),  # StdIO
       ],
-      budgetBytes = 1048576 ),
+      budgetBytes = 1048576,
+      latencyClass = interactive ),
     ( name = "terminal",
       binary = "terminal",
       grants = [
@@ -28,7 +29,8 @@ const manifest :M.SystemManifest = (
         (name = "stdio", interfaceId = 0xa75df329f22bac7f, word = 1),  # StdIO
         (name = "terminal", interfaceId = 0xaac1e45f0025b706, word = 2),  # TerminalSession
       ],
-      budgetBytes = 4194304 ),
+      budgetBytes = 4194304,
+      latencyClass = interactive ),
   ],
   programGrants = [
     (name = "stdio", source = (service = (service = "terminal", export = "stdio"))),

@@ -21,7 +21,8 @@ const manifest :M.SystemManifest = (
         (name = "stdio", interfaceId = 0xa75df329f22bac7f, word = 1),  # StdIO
         (name = "terminal", interfaceId = 0xaac1e45f0025b706, word = 2),  # TerminalSession
       ],
-      budgetBytes = 2097152 ),
+      budgetBytes = 2097152,
+      latencyClass = interactive ),
     ( name = "launcher",
       binary = "launcher",
       arguments = Default.launcherArguments,

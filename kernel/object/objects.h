@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include <gen/wire/thread.h> // enum latency_class
+
 struct boot_info;
 struct budget;
 struct object;
@@ -28,9 +30,13 @@ void notification_post(struct object *notification, uint64_t bits);
 [[nodiscard]] struct object *thread_control_object(void);
 [[nodiscard]] struct object *park_space_object(void);
 
-// The ThreadSpawners that bound priorities at PRIORITY_NORMAL and at PRIORITY_MAX, lent.
+// The ThreadSpawners that bound threads at PRIORITY_NORMAL and normal latency, and not at all;
+// lent.
 [[nodiscard]] struct object *thread_spawner_normal(void);
 [[nodiscard]] struct object *thread_spawner_any(void);
+// What threads of a ThreadSpawner may reach.
+void thread_spawner_bounds(struct object *spawner, uint8_t *out_priority_max,
+                           enum latency_class *out_latency_max);
 
 // The interface that calls on an object name.
 [[nodiscard]] uint64_t object_interface_id(const struct object *object);

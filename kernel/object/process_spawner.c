@@ -225,6 +225,28 @@ enum status process_builder_grant(struct object *self, struct invocation *invoca
     return builder_note(builder, invocation, status, reason);
 }
 
+enum status process_builder_schedule(struct object *self, struct invocation *invocation,
+                                     const struct process_builder_schedule_params *params)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    uint8_t priority_max;
+    enum latency_class latency_max;
+    thread_spawner_bounds(invocation_object(invocation, params->bounds), &priority_max,
+                          &latency_max);
+    if (params->priority == 0 || params->priority > priority_max)
+        return builder_note(builder, invocation, STATUS_INVALID_ARGUMENT,
+                            "priority: 1 to the spawner's bound");
+    if (params->latency_class > latency_max)
+        return builder_note(builder, invocation, STATUS_INVALID_ARGUMENT,
+                            "latencyClass: no higher than the spawner's bound");
+    builder->process->first_priority = params->priority;
+    builder->process->first_latency_class = params->latency_class;
+    return STATUS_OK;
+}
+
 enum status process_builder_start(struct object *self, struct invocation *invocation,
                                   const struct process_builder_start_params *params,
                                   struct process_builder_start_results *out_results)

@@ -17,6 +17,8 @@ static const char reason_no_memory[] = "the process's memory budget is exhausted
 static const char reason_thread_base[] = "threadBase: below 0x7ffffffff000";
 static const char reason_priority[] =
     "priority: 1 to the bound that the thread was started with";
+static const char reason_latency[] =
+    "latencyClass: no higher than the bound that the thread was started with";
 static const char reason_cpus[] = "cpus: at least one CPU of the machine";
 static const char reason_waited[] = "a call that waited for another can't be of its thread";
 static const char reason_handler[] = "entry, stackPointer: below 0x7ffffffff000";
@@ -153,6 +155,29 @@ enum status thread_control_resume(struct object *, struct invocation *invocation
     thread->in_fault_handler = false;
     thread->resumed = true;
     arch_thread_set_registers(&thread->arch, &frame.registers);
+    return STATUS_OK;
+}
+
+enum status
+thread_control_set_latency_class(struct object *, struct invocation *invocation,
+                                 const struct thread_control_set_latency_class_params *params)
+{
+    if (!is_by_itself(invocation))
+        return refuse(invocation);
+    struct thread *thread = invocation->thread;
+    if (params->latency_class > thread->latency_max)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_latency);
+    sched_set_latency_class(thread, params->latency_class);
+    return STATUS_OK;
+}
+
+enum status thread_control_latency(struct object *, struct invocation *invocation,
+                                   struct thread_control_latency_results *out_results)
+{
+    *out_results = (struct thread_control_latency_results){
+        .latency_class = invocation->thread->latency_class,
+        .latency_max = invocation->thread->latency_max,
+    };
     return STATUS_OK;
 }
 

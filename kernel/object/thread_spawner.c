@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ThreadSpawner: starting threads in the caller's process, up to a priority.
+// ThreadSpawner: starting threads in the caller's process, up to a priority and a latency class.
 //
 // There are two roots; a narrower spawner is an object of its own, charged to who made it.
 // Tested in tests/core/thread_test.c and tests/iface/thread_test.c.
@@ -19,6 +19,7 @@ struct thread_spawner {
     struct object object;
     struct budget *budget; // referenced; nullptr: a root
     uint8_t priority_max;
+    enum latency_class latency_max;
 };
 
 static struct slab_cache spawner_cache = SLAB_CACHE(struct thread_spawner);
@@ -27,6 +28,7 @@ static const char reason_no_memory[] = "the process's memory budget is exhausted
 static const char reason_thread_base[] = "threadBase: below 0x7ffffffff000";
 static const char reason_priority[] = "priority: 1 to the spawner's bound, or 0";
 static const char reason_bound[] = "priorityMax: 1 to this spawner's bound";
+static const char reason_latency[] = "latencyMax: no higher than this spawner's bound";
 
 static struct thread_spawner *spawner_of(struct object *object)
 {
@@ -51,10 +53,12 @@ static const struct object_type spawner_type = {
 static struct thread_spawner normal = {
     .object = {.type = &spawner_type, .reference_count = 1},
     .priority_max = PRIORITY_NORMAL,
+    .latency_max = LATENCY_CLASS_NORMAL,
 };
 static struct thread_spawner any = {
     .object = {.type = &spawner_type, .reference_count = 1},
     .priority_max = PRIORITY_MAX,
+    .latency_max = LATENCY_CLASS_INTERACTIVE,
 };
 
 struct object *thread_spawner_normal(void)
@@ -65,6 +69,14 @@ struct object *thread_spawner_normal(void)
 struct object *thread_spawner_any(void)
 {
     return &any.object;
+}
+
+void thread_spawner_bounds(struct object *object, uint8_t *out_priority_max,
+                           enum latency_class *out_latency_max)
+{
+    const struct thread_spawner *spawner = spawner_of(object);
+    *out_priority_max = spawner->priority_max;
+    *out_latency_max = spawner->latency_max;
 }
 
 static uint8_t smaller(uint8_t a, uint8_t b)
@@ -104,6 +116,7 @@ enum status thread_spawner_start(struct object *self, struct invocation *invocat
     struct thread *thread = thread_with_handle(process, priority, priority_max);
     if (thread == nullptr)
         return invocation_fail(invocation, STATUS_OVERLOADED, reason_no_memory);
+    thread->latency_max = spawner_of(self)->latency_max;
 
     arch_thread_init(&thread->arch, params->entry, params->stack_pointer,
                      thread->ring.user_address, process->capset_address, params->argument);
@@ -123,6 +136,8 @@ enum status thread_spawner_narrow(struct object *self, struct invocation *invoca
     struct budget *budget = invocation->process->budget;
     if (params->priority_max == 0 || params->priority_max > spawner_of(self)->priority_max)
         return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_bound);
+    if (params->latency_max > spawner_of(self)->latency_max)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, reason_latency);
     struct thread_spawner *narrow = slab_get(&spawner_cache, budget);
     if (narrow == nullptr)
         return invocation_fail(invocation, STATUS_OVERLOADED, reason_no_memory);
@@ -130,6 +145,7 @@ enum status thread_spawner_narrow(struct object *self, struct invocation *invoca
     object_get(&budget->object);
     narrow->budget = budget;
     narrow->priority_max = params->priority_max;
+    narrow->latency_max = params->latency_max;
     out_results->spawner = invocation_add_capability(invocation, &narrow->object);
     return STATUS_OK;
 }

@@ -69,6 +69,8 @@ struct process *process_create(struct budget *budget, const char *name, uint32_t
         return nullptr;
     object_init(&process->object, &process_type);
     process->budget = budget;
+    process->first_priority = PRIORITY_NORMAL;
+    process->first_latency_class = LATENCY_CLASS_NORMAL;
     process->id = ++last_process_id;
     memcpy(process->name, name, name_bytes);
     process->name_bytes = name_bytes;
@@ -139,9 +141,12 @@ enum status process_start(struct process *process, uint64_t entry, uint64_t stac
                           uint64_t argument)
 {
     ASSERT(process->state == PROCESS_BUILDING);
-    struct thread *thread = thread_create(process, PRIORITY_NORMAL, PRIORITY_NORMAL);
+    uint8_t priority = process->first_priority;
+    struct thread *thread = thread_create(process, priority, priority);
     if (thread == nullptr)
         return STATUS_OVERLOADED;
+    thread->latency_max = process->first_latency_class;
+    sched_set_latency_class(thread, thread->latency_max);
     if (space_map_kernel_frames(&process->space, process->capset_frame, PAGE_BYTES, PAGE_READ,
                                 &process->capset_address) != STATUS_OK) {
         thread_destroy(thread);

@@ -18,6 +18,7 @@
 
 #include <abi/capset.h>
 #include <gen/kernel/process.h>
+#include <gen/wire/thread.h>
 #include <kernel/cap/table.h>
 #include <kernel/mm/space.h>
 #include <kernel/object/object.h>
@@ -41,6 +42,8 @@ struct process {
     bool ending;
     bool is_init;                           // the machine stops when it ends
     struct process_handle_wait_results end; // how it ended
+    uint8_t first_priority;                 // of the first thread
+    enum latency_class first_latency_class;
     uint64_t id;
     uint64_t last_thread_id;
     uint64_t cpu_time_ns;

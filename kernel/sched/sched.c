@@ -93,7 +93,7 @@ void sched_thread_init(struct thread *thread)
     thread->state = THREAD_NEW;
     thread->cpu = arch_cpu();
     thread->affinity = THREAD_AFFINITY_ALL;
-    thread->latency_class = LATENCY_NORMAL;
+    thread->latency_class = thread->latency_max = LATENCY_CLASS_NORMAL;
 }
 
 // ---- Queues -------------------------------------------------------------------------
@@ -101,8 +101,9 @@ void sched_thread_init(struct thread *thread)
 // Where a thread stands in a queue.
 static uint64_t position(const struct thread *thread)
 {
-    return thread->latency_class == LATENCY_INTERACTIVE ? thread->virtual_ns - HEAD_START_NS
-                                                        : thread->virtual_ns;
+    return thread->latency_class == LATENCY_CLASS_INTERACTIVE
+               ? thread->virtual_ns - HEAD_START_NS
+               : thread->virtual_ns;
 }
 
 static struct thread *thread_of(const struct rbtree_node *node)
@@ -517,8 +518,9 @@ static struct thread *choose(struct cpu *cpu)
 static bool is_overtaken(const struct cpu *cpu)
 {
     const struct thread *first = queue_first(cpu), *current = cpu->current;
-    return first != nullptr && first->latency_class == LATENCY_INTERACTIVE &&
-           current->latency_class != LATENCY_INTERACTIVE && position(first) < position(current);
+    return first != nullptr && first->latency_class == LATENCY_CLASS_INTERACTIVE &&
+           current->latency_class != LATENCY_CLASS_INTERACTIVE &&
+           position(first) < position(current);
 }
 
 // A woken CPU has come, and has taken a thread from some queue, perhaps not from that which it

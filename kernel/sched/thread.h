@@ -13,7 +13,7 @@
 //     `ending`, and sched_leave does it at the end of the upcall.  Marked are a thread that
 //     has exited and every thread of a process that is ending; none takes another
 //     submission or returns to user mode.
-//  4. 1 <= priority <= priority_max <= PRIORITY_MAX.
+//  4. 1 <= priority <= priority_max <= PRIORITY_MAX; latency_class <= latency_max.
 //  5. A thread waits plainly if it waits for one completion, for ever, and there was none when
 //     it began: its next completion makes it run, and its cap_enter returns 1.  What other
 //     threads of the process write into its ring meanwhile doesn't matter to that.
@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include <gen/wire/process.h> // struct process_handle_wait_results
+#include <gen/wire/thread.h>
 #include <kernel/arch.h>
 #include <kernel/ipc/ring.h>
 #include <kernel/sched/timeout.h>
@@ -52,13 +53,6 @@ enum thread_state : uint8_t {
     THREAD_WAITING,
 };
 
-// How soon a thread runs when it becomes ready; how much it runs is decided by its priority
-// alone.
-enum latency_class : uint8_t {
-    LATENCY_NORMAL,
-    LATENCY_INTERACTIVE, // goes ahead of the others, until it has used its head start
-};
-
 constexpr uint64_t THREAD_AFFINITY_ALL = UINT64_MAX;
 
 struct thread {
@@ -86,6 +80,7 @@ struct thread {
     uint64_t virtual_ns; // run time, weighted, by the clock of `cpu`
     uint64_t affinity;   // bit i: may run on CPU i
     enum latency_class latency_class;
+    enum latency_class latency_max;
     struct list_link process_link;
     uint64_t id;                  // in its process: 1, 2, 3
     struct thread_handle *handle; // referenced; nullptr: the process's first thread
@@ -95,7 +90,8 @@ struct thread {
     struct process_handle_wait_results fault; // in_fault_handler: what it handles
 };
 
-// A thread of a process: its ring is mapped into the process's space; not started.
+// A thread of a process: its ring is mapped into the process's space; not started; of normal
+// latency, without the right to another.
 // nullptr when the process's budget is exhausted.
 [[nodiscard]] struct thread *thread_create(struct process *process, uint8_t priority,
                                            uint8_t priority_max);

@@ -137,8 +137,21 @@ static enum status service_grants(struct service_state *service,
 
 // ---- Starting ----------------------------------------------------------------------
 
+constexpr uint8_t PRIORITY_NORMAL = 16; // what a first thread has anyway
+
+// The schedule that the manifest asks for; its authority is init's grant "urgent".
+static enum status service_schedule(const struct service_state *service,
+                                    struct capos_spawn_schedule *out_schedule)
+{
+    step = "its latency class";
+    out_schedule->priority = PRIORITY_NORMAL;
+    out_schedule->latency_class = service->declared.latency_class;
+    return thread_spawner_cap_find("urgent", &out_schedule->bounds);
+}
+
 static enum status process_spawn(struct service_state *service, const struct capos_image *image)
 {
+    struct capos_spawn_schedule schedule;
     static const char *arguments[2 + SERVICE_ARGUMENTS_COUNT_MAX];
     static struct capos_spawn_grant grants[OWN_GRANTS + SERVICE_GRANTS_COUNT_MAX];
     struct capos_spawn_request request = {
@@ -151,6 +164,10 @@ static enum status process_spawn(struct service_state *service, const struct cap
         .environment_count = 1,
     };
     enum status status = service_grants(service, grants, &request.grant_count);
+    if (status == STATUS_OK && service->declared.latency_class != LATENCY_CLASS_NORMAL) {
+        status = service_schedule(service, &schedule);
+        request.schedule = &schedule;
+    }
     if (status != STATUS_OK)
         return status;
     step = "spawn";

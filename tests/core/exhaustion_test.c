@@ -513,6 +513,14 @@ static enum status build_and_start_a_process(void)
     status = run(1, &call, &cqe);
     if (status != STATUS_OK)
         return status;
+    transfer.cap = actor_give(actor, thread_spawner_any());
+    call = call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_SCHEDULE);
+    WITH(&call, process_builder_schedule_params, .bounds = 0, .priority = 9);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
     call = call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_START);
     WITH(&call, process_builder_start_params, .entry = CHILD_MEMORY,
          .stack_pointer = CHILD_MEMORY + 4096);
@@ -649,6 +657,11 @@ static enum status control_the_thread(void)
              STATUS_OK);
     CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_PRIORITY,
                   thread_control_set_priority_params, .priority = 2),
+             STATUS_OK);
+    CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_LATENCY_CLASS,
+                  thread_control_set_latency_class_params, .latency_class = 0),
+             STATUS_OK);
+    CHECK_EQ(call_method(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_LATENCY),
              STATUS_OK);
     CHECK_EQ(CALL(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_AFFINITY,
                   thread_control_set_affinity_params, .cpus = 1),

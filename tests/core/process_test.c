@@ -422,6 +422,48 @@ CORE_TEST(other_faults_end_the_process_as_they_are)
     }
 }
 
+static enum status schedule(capos_cap_id builder, struct object *bounds, uint8_t priority,
+                            enum latency_class latency_class)
+{
+    struct capos_transfer transfer = {.cap = actor_give(parent, bounds)};
+    struct actor_call call =
+        call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_SCHEDULE);
+    WITH(&call, process_builder_schedule_params, .bounds = 0, .priority = priority,
+         .latency_class = latency_class);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    return (enum status) - actor_call(parent, &call).result;
+}
+
+CORE_TEST(a_builder_schedules_the_first_thread_as_its_spawner_allows)
+{
+    static const struct {
+        uint8_t priority;
+        enum latency_class latency_class;
+    } refused[] = {
+        {0, LATENCY_CLASS_NORMAL}, {17, LATENCY_CLASS_NORMAL}, {16, LATENCY_CLASS_INTERACTIVE}};
+    make_parent();
+    for (unsigned i = 0; i < 3; i++) {
+        capos_cap_id builder = create();
+        CHECK_EQ(schedule(builder, thread_spawner_normal(), refused[i].priority,
+                          refused[i].latency_class),
+                 STATUS_INVALID_ARGUMENT);
+        CHECK_STATUS(start_cqe(builder).result, STATUS_INVALID_ARGUMENT); // it is spoiled
+        CHECK_EQ(actor_release(parent, builder), 0);
+    }
+    capos_cap_id builder = create();
+    CHECK_EQ(commit(builder, CHILD_MEMORY, ACTOR_MEMORY_BYTES), 0);
+    CHECK_EQ(schedule(builder, thread_spawner_any(), 20, LATENCY_CLASS_INTERACTIVE), STATUS_OK);
+    struct object *object = actor_object(parent, start(builder));
+    struct actor *child =
+        actor_adopt(container_of(object, struct process, object), CHILD_MEMORY);
+    const struct thread *thread = actor_thread(child);
+    CHECK_EQ(thread->priority, 20);
+    CHECK_EQ(thread->priority_max, 20);
+    CHECK_EQ(thread->latency_class, LATENCY_CLASS_INTERACTIVE);
+    CHECK_EQ(thread->latency_max, LATENCY_CLASS_INTERACTIVE);
+}
+
 CORE_TEST(a_kill_ends_a_process_once)
 {
     make_parent();
@@ -531,6 +573,7 @@ int main(void)
     RUN(a_process_that_waits_for_itself_can_be_killed);
     RUN(a_fault_ends_the_process_with_its_kind_and_address);
     RUN(other_faults_end_the_process_as_they_are);
+    RUN(a_builder_schedules_the_first_thread_as_its_spawner_allows);
     RUN(a_kill_ends_a_process_once);
     RUN(a_process_that_kills_itself_takes_no_further_submission);
     RUN(a_process_with_everything_pending_can_be_killed);

@@ -547,6 +547,8 @@ CORE_TEST(a_call_that_waited_does_nothing_to_its_thread)
          .thread_base = client->memory);
     WITH(&calls[THREAD_CONTROL_METHOD_SET_PRIORITY], thread_control_set_priority_params,
          .priority = 1);
+    WITH(&calls[THREAD_CONTROL_METHOD_SET_LATENCY_CLASS],
+         thread_control_set_latency_class_params, .latency_class = LATENCY_CLASS_NORMAL);
     WITH(&calls[THREAD_CONTROL_METHOD_SET_AFFINITY], thread_control_set_affinity_params,
          .cpus = 1);
     WITH(&calls[THREAD_CONTROL_METHOD_SET_FAULT_HANDLER],
@@ -554,7 +556,7 @@ CORE_TEST(a_call_that_waited_does_nothing_to_its_thread)
     WITH(&calls[THREAD_CONTROL_METHOD_RESUME], thread_control_resume_params,
          .frame = client->memory);
     for (uint16_t method = 0; method < THREAD_CONTROL_METHODS; method++) {
-        if (method == THREAD_CONTROL_METHOD_INFO)
+        if (method == THREAD_CONTROL_METHOD_INFO || method == THREAD_CONTROL_METHOD_LATENCY)
             continue;
         push_kernel_call(1, CAPOS_SQE_LINK, &sleep);
         push_kernel_call(2, 0, &calls[method]);

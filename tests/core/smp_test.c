@@ -571,7 +571,7 @@ CORE_TEST(the_lightest_thread_is_not_starved)
     struct actor *light = pinned("light"), *heavy = pinned("heavy");
     sched_set_priority(actor_thread(light), 1);
     sched_set_priority(actor_thread(heavy), PRIORITY_MAX);
-    sched_set_latency_class(actor_thread(heavy), LATENCY_INTERACTIVE);
+    sched_set_latency_class(actor_thread(heavy), LATENCY_CLASS_INTERACTIVE);
     let_run(809 * 10 * SCHED_SLICE_NS);
     CHECK(about(run_ns(light), 10 * SCHED_SLICE_NS, 4 * SCHED_SLICE_NS));
 }
@@ -581,17 +581,51 @@ CORE_TEST(an_interactive_thread_goes_first_when_it_wakes)
     struct actor *sleeper = sleeper_on(0, 10 * SCHED_SLICE_NS);
     struct thread *thread = actor_thread(sleeper);
     sched_set_affinity(thread, 1);
-    sched_set_latency_class(thread, LATENCY_INTERACTIVE);
+    sched_set_latency_class(thread, LATENCY_CLASS_INTERACTIVE);
     for (unsigned i = 0; i < 3; i++)
         (void)pinned("spinner");
     let_run(10 * SCHED_SLICE_NS);
     CHECK_EQ(cpu_of(sleeper), 0);
 }
 
+// How many other threads get the CPU between a sleeper's deadline and its turn, on a CPU that
+// five threads keep busy.
+static unsigned others_first(enum latency_class latency_class)
+{
+    struct actor *sleeper = sleeper_on(0, 93 * SCHED_SLICE_NS / 4);
+    sched_set_affinity(actor_thread(sleeper), 1);
+    sched_set_latency_class(actor_thread(sleeper), latency_class);
+    struct actor *spinners[5];
+    for (unsigned i = 0; i < 5; i++)
+        spinners[i] = pinned("spinner");
+    let_run(20 * SCHED_SLICE_NS);
+    unsigned count = 0;
+    const struct thread *before = current_on(0);
+    for (unsigned steps = 0; actor_thread(sleeper)->state == THREAD_WAITING; steps++) {
+        CHECK(steps < 1000);
+        host_advance_ns(SCHED_SLICE_NS / 100);
+        before = current_on(0) != actor_thread(sleeper) ? current_on(0) : before;
+    }
+    for (; current_on(0) != actor_thread(sleeper); host_advance_ns(SCHED_SLICE_NS / 100)) {
+        count += current_on(0) != before;
+        before = current_on(0);
+    }
+    actor_destroy(sleeper);
+    for (unsigned i = 0; i < 5; i++)
+        actor_destroy(spinners[i]);
+    return count;
+}
+
+CORE_TEST(an_interactive_thread_runs_at_the_first_decision_after_its_deadline)
+{
+    CHECK_EQ(others_first(LATENCY_CLASS_INTERACTIVE), 0);
+    CHECK(others_first(LATENCY_CLASS_NORMAL) > 0);
+}
+
 CORE_TEST(an_interactive_thread_that_spins_gets_its_share_and_a_head_start)
 {
     struct actor *spinner = pinned("spinner"), *interactive = pinned("interactive");
-    sched_set_latency_class(actor_thread(interactive), LATENCY_INTERACTIVE);
+    sched_set_latency_class(actor_thread(interactive), LATENCY_CLASS_INTERACTIVE);
     let_run(100 * SCHED_SLICE_NS);
     CHECK(about(run_ns(interactive), 50 * SCHED_SLICE_NS, 4 * SCHED_SLICE_NS));
     CHECK(about(run_ns(spinner), 50 * SCHED_SLICE_NS, 4 * SCHED_SLICE_NS));
@@ -768,6 +802,7 @@ int main(void)
     RUN(a_thread_runs_in_proportion_to_its_priority);
     RUN(the_lightest_thread_is_not_starved);
     RUN(an_interactive_thread_goes_first_when_it_wakes);
+    RUN(an_interactive_thread_runs_at_the_first_decision_after_its_deadline);
     RUN(an_interactive_thread_that_spins_gets_its_share_and_a_head_start);
     RUN(a_thread_that_moves_keeps_its_distance_to_the_clock);
     RUN(priority_may_change_in_any_state);

@@ -157,6 +157,54 @@ CORE_TEST(a_thread_changes_its_priority_within_the_bound)
     CHECK_EQ(status_of(first, &call), STATUS_OK);
 }
 
+static enum status set_latency(struct actor *actor, enum latency_class latency_class)
+{
+    struct actor_call call =
+        call_of(control, INTERFACE_THREAD_CONTROL, THREAD_CONTROL_METHOD_SET_LATENCY_CLASS);
+    WITH(&call, thread_control_set_latency_class_params, .latency_class = latency_class);
+    return status_of(actor, &call);
+}
+
+static enum status narrow_spawner(uint8_t priority_max, enum latency_class latency_max)
+{
+    struct actor_call call =
+        call_of(spawner, INTERFACE_THREAD_SPAWNER, THREAD_SPAWNER_METHOD_NARROW);
+    WITH(&call, thread_spawner_narrow_params, .priority_max = priority_max,
+         .latency_max = latency_max);
+    struct capos_cqe cqe = actor_call(first, &call);
+    if (cqe.result == 0)
+        spawner = actor_result_cap(first, 0, &cqe, 0);
+    return (enum status) - cqe.result;
+}
+
+CORE_TEST(a_thread_is_interactive_only_if_its_spawner_allows_it)
+{
+    make_process();
+    CHECK_EQ(set_latency(first, LATENCY_CLASS_NORMAL), STATUS_OK);
+    CHECK_EQ(set_latency(first, LATENCY_CLASS_INTERACTIVE), STATUS_INVALID_ARGUMENT);
+    CHECK_EQ(set_latency(start_thread(), LATENCY_CLASS_INTERACTIVE), STATUS_INVALID_ARGUMENT);
+    CHECK_EQ(narrow_spawner(1, LATENCY_CLASS_INTERACTIVE), STATUS_INVALID_ARGUMENT);
+    spawner = actor_give(first, thread_spawner_any());
+    CHECK_EQ(narrow_spawner(1, LATENCY_CLASS_INTERACTIVE), STATUS_OK);
+    struct actor *allowed = start_thread();
+    CHECK_EQ(actor_thread(allowed)->latency_class, LATENCY_CLASS_NORMAL);
+    CHECK_EQ(set_latency(allowed, LATENCY_CLASS_INTERACTIVE), STATUS_OK);
+    CHECK_EQ(actor_thread(allowed)->latency_class, LATENCY_CLASS_INTERACTIVE);
+    struct capos_cqe cqe =
+        actor_call(allowed, &(struct actor_call){.cap = control,
+                                                 .interface_id = INTERFACE_THREAD_CONTROL,
+                                                 .method = THREAD_CONTROL_METHOD_LATENCY});
+    struct thread_control_latency_results latency = {};
+    RESULTS(allowed, 0, cqe, thread_control_latency_results, &latency);
+    CHECK_EQ(latency.latency_class, LATENCY_CLASS_INTERACTIVE);
+    CHECK_EQ(latency.latency_max, LATENCY_CLASS_INTERACTIVE);
+    CHECK_EQ(set_latency(allowed, LATENCY_CLASS_NORMAL), STATUS_OK);
+    // There is no way back to a wider one.
+    CHECK_EQ(narrow_spawner(1, LATENCY_CLASS_NORMAL), STATUS_OK);
+    CHECK_EQ(narrow_spawner(1, LATENCY_CLASS_INTERACTIVE), STATUS_INVALID_ARGUMENT);
+    CHECK_EQ(set_latency(start_thread(), LATENCY_CLASS_INTERACTIVE), STATUS_INVALID_ARGUMENT);
+}
+
 CORE_TEST(affinity_needs_a_cpu_of_the_machine)
 {
     make_process();
@@ -606,6 +654,7 @@ int main(void)
     RUN(bad_arguments_of_start_are_named);
     RUN(a_narrower_spawner_bounds_the_priority);
     RUN(a_thread_changes_its_priority_within_the_bound);
+    RUN(a_thread_is_interactive_only_if_its_spawner_allows_it);
     RUN(affinity_needs_a_cpu_of_the_machine);
     RUN(the_thread_base_lies_in_user_space);
     RUN(an_exit_gives_back_all_that_a_thread_has);

@@ -2,6 +2,7 @@
 // ThreadSpawner, ThreadHandle, ThreadControl, and the threads of libcapos over them.
 #include <capos/test.h>
 
+#include <capos/park.h>
 #include <capos/syscall.h>
 #include <capos/thread.h>
 #include <gen/capos/process.h>
@@ -230,11 +231,84 @@ static void a_spawner_bounds_the_priority(void)
     thread_handle_cap thread;
     CHECK_STATUS(thread_spawner_start(spawner(), 0, 0, 0, 0, 17, &thread),
                  STATUS_INVALID_ARGUMENT);
-    CHECK_STATUS(thread_spawner_narrow(spawner(), 17, &narrow), STATUS_INVALID_ARGUMENT);
-    CHECK_OK(thread_spawner_narrow(urgent, 20, &narrow));
+    CHECK_STATUS(thread_spawner_narrow(spawner(), 17, LATENCY_CLASS_NORMAL, &narrow),
+                 STATUS_INVALID_ARGUMENT);
+    CHECK_STATUS(thread_spawner_narrow(spawner(), 1, LATENCY_CLASS_INTERACTIVE, &narrow),
+                 STATUS_INVALID_ARGUMENT);
+    CHECK_OK(thread_spawner_narrow(urgent, 20, LATENCY_CLASS_NORMAL, &narrow));
     CHECK_STATUS(thread_spawner_start(narrow, 0, 0, 0, 0, 21, &thread),
                  STATUS_INVALID_ARGUMENT);
     thread_spawner_cap_release(&narrow);
+}
+
+static void a_latency_class_needs_a_spawner_that_allows_it(void)
+{
+    enum latency_class latency_class, latency_max;
+    CHECK_OK(thread_control_latency(control(), &latency_class, &latency_max));
+    CHECK_EQ(latency_class, LATENCY_CLASS_NORMAL);
+    CHECK_EQ(latency_max, LATENCY_CLASS_NORMAL);
+    CHECK_STATUS(capos_thread_set_latency(LATENCY_CLASS_INTERACTIVE), STATUS_INVALID_ARGUMENT);
+    CHECK_OK(capos_thread_set_latency(LATENCY_CLASS_NORMAL));
+}
+
+constexpr uint32_t TOLD_TO_END = UINT32_MAX;
+static uint32_t bell, bell_answered;
+
+// Answers each ring of the bell on CPU 0, where the one who rings runs too.
+static int answer_the_bell(void *latency_class)
+{
+    uint32_t seen = 0;
+    if (thread_control_set_affinity(control(), 1) != STATUS_OK ||
+        capos_thread_set_latency(*(const enum latency_class *)latency_class) != STATUS_OK)
+        return 1;
+    while (seen != TOLD_TO_END) {
+        if (capos_park(&bell, seen, CAPOS_FOREVER) != STATUS_OK)
+            return 2;
+        seen = __atomic_load_n(&bell, __ATOMIC_ACQUIRE);
+        __atomic_store_n(&bell_answered, seen, __ATOMIC_RELEASE);
+    }
+    return 0;
+}
+
+// Whether the answer is there when the call that rings returns.
+static bool ring_once(uint32_t number)
+{
+    uint32_t sleepers = 0;
+    while (sleepers == 0) {
+        capos_thread_yield();
+        CHECK_OK(park_space_info((park_space_cap){test_grant("park", INTERFACE_PARK_SPACE)},
+                                 &sleepers));
+    }
+    __atomic_store_n(&bell, number, __ATOMIC_RELEASE);
+    capos_unpark(&bell, 1);
+    return __atomic_load_n(&bell_answered, __ATOMIC_ACQUIRE) == number;
+}
+
+// Rings until most rings were answered at once, but no more than `ring_max` times: whether they
+// were.  A host that stops the machine for a while costs the sleeper its head start and so some
+// answers, and a timer's interrupt gives a thread of any class one.
+static bool is_answered_at_once(enum latency_class latency_class, uint32_t ring_max)
+{
+    struct capos_thread_options options = {
+        .spawner = {test_grant("urgent", INTERFACE_THREAD_SPAWNER)}};
+    struct capos_thread *thread;
+    uint32_t rings = 0, answered = 0;
+    bell = bell_answered = 0;
+    if (!CHECK_OK(capos_thread_create(&thread, answer_the_bell, &latency_class, &options)))
+        return false;
+    CHECK_OK(thread_control_set_affinity(control(), 1));
+    while (rings < ring_max && (rings < 20 || answered <= rings / 2))
+        answered += ring_once(++rings);
+    (void)ring_once(TOLD_TO_END);
+    CHECK_EQ(join(thread), 0);
+    CHECK_OK(thread_control_set_affinity(control(), UINT64_MAX));
+    return answered > rings / 2;
+}
+
+static void an_interactive_thread_runs_before_the_one_that_wakes_it_goes_on(void)
+{
+    CHECK(is_answered_at_once(LATENCY_CLASS_INTERACTIVE, 10'000));
+    CHECK(!is_answered_at_once(LATENCY_CLASS_NORMAL, 100));
 }
 
 static void the_thread_base_is_the_register(void)
@@ -414,6 +488,8 @@ static void tests(void)
     RUN(the_first_thread_knows_itself);
     RUN(affinity_is_a_mask_of_cpus);
     RUN(a_spawner_bounds_the_priority);
+    RUN(a_latency_class_needs_a_spawner_that_allows_it);
+    RUN(an_interactive_thread_runs_before_the_one_that_wakes_it_goes_on);
     RUN(the_thread_base_is_the_register);
     RUN(nobody_starts_threads_without_the_grant);
     RUN(creating_without_the_grant_says_so);

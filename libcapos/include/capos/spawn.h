@@ -15,6 +15,7 @@
 
 #include <capos/call.h>
 #include <gen/capos/caps.h>
+#include <gen/wire/thread.h>
 #include <lib/elf.h>
 
 // What a parent needs for starting programs, all of it lent.
@@ -72,6 +73,13 @@ struct capos_spawn_trace {
     uint32_t capture_bytes;
 };
 
+// How the first thread is scheduled; see ProcessBuilder.schedule.
+struct capos_spawn_schedule {
+    thread_spawner_cap bounds; // what allows it, lent
+    uint8_t priority;          // 1 to the bound
+    enum latency_class latency_class;
+};
+
 struct capos_spawn_request {
     const char *name;         // for people, at most 63 bytes
     memory_budget_cap budget; // what the process's memory is charged to
@@ -81,8 +89,9 @@ struct capos_spawn_request {
     uint32_t grant_count;
     uint32_t argument_count;
     uint32_t environment_count;
-    uint64_t stack_bytes;                  // 0: what the program asks for, or 256 KiB
-    const struct capos_spawn_trace *trace; // nullptr: none
+    uint64_t stack_bytes;                        // 0: what the program asks for, or 256 KiB
+    const struct capos_spawn_trace *trace;       // nullptr: none
+    const struct capos_spawn_schedule *schedule; // nullptr: as every thread
 };
 
 struct capos_process {

@@ -19,6 +19,7 @@
 
 #include <gen/capos/caps.h>
 #include <gen/status.h>
+#include <gen/wire/thread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,9 +27,16 @@
 struct capos_thread;
 
 struct capos_thread_options {
-    size_t stack_bytes; // at least; 0: CAPOS_THREAD_STACK_BYTES.  Committed at once
-    uint8_t priority;   // 1 to the spawner's bound; 0: the calling thread's
+    size_t stack_bytes;         // at least; 0: CAPOS_THREAD_STACK_BYTES.  Committed at once
+    uint8_t priority;           // 1 to the spawner's bound; 0: the calling thread's
+    thread_spawner_cap spawner; // lent; id 0: the grant "threads"
 };
+
+// Changes how soon the calling thread runs when it becomes ready: normal, or interactive for
+// a thread that waits for a person or a device.
+// STATUS_INVALID_ARGUMENT: its spawner's bound forbids it; STATUS_NOT_FOUND: the program
+// lacks "thread".
+[[nodiscard]] enum status capos_thread_set_latency(enum latency_class latency_class);
 
 constexpr size_t CAPOS_THREAD_STACK_BYTES = 64 * 1024;
 
