@@ -95,6 +95,10 @@ void arch_space_fini(struct arch_space *space, void *cookie);
 void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
                     enum page_access access, enum page_cache cache);
 
+// The same for pages and frames that follow each other.
+void arch_space_map_run(struct arch_space *space, uint64_t address, paddr_t first,
+                        uint64_t page_count, enum page_access access, enum page_cache cache);
+
 // Unmaps one page and returns the frame that was there; 0 if there was none, or a large page,
 // which stays.  No CPU can reach the frame through this space after the next arch_space_flush.
 paddr_t arch_space_unmap(struct arch_space *space, uint64_t address);

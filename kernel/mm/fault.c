@@ -40,7 +40,8 @@ enum status space_fault(struct space *space, uint64_t address, bool write, bool 
     if (region == nullptr || !region_allows(region, write, execute)) {
         if (is_guard_page(space, region, address))
             *out_fault_kind = FAULT_KIND_GUARD_PAGE;
-        else if (region == nullptr || region->kind == REGION_RESERVED)
+        else if (region == nullptr || region->kind == REGION_RESERVED ||
+                 region->kind == REGION_SPARE)
             *out_fault_kind = FAULT_KIND_UNMAPPED;
         else
             *out_fault_kind = FAULT_KIND_PROTECTION;

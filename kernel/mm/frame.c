@@ -243,7 +243,7 @@ paddr_t frame_get_zeroed(unsigned order)
     struct frame_cache *cache = cache_here();
     if (order == 0 && cache->zeroed_count > 0)
         return give(cache->zeroed[--cache->zeroed_count]);
-    paddr_t run = frame_get(order);
+    paddr_t run = order == 0 ? get_one() : frame_get(order);
     if (run != 0)
         __builtin_memset(arch_frame_pointer(run), 0, PAGE_BYTES << order);
     return run;

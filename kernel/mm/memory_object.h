@@ -84,6 +84,11 @@ memory_object_whole(const struct memory_object *object, uint64_t *offset_bytes);
 // The same, but 0 if it never was touched.
 [[nodiscard]] paddr_t memory_object_frame_present(const struct memory_object *object,
                                                   uint64_t offset_bytes);
+// Where such frames begin that follow each other: those of *out_count pages from an offset on, at
+// most page_count, at least 1.  0: so many pages never were touched.
+[[nodiscard]] paddr_t memory_object_run_present(const struct memory_object *object,
+                                                uint64_t offset_bytes, uint64_t page_count,
+                                                uint64_t *out_count);
 
 // While the kernel itself writes to an object, through frames that it asked for with
 // memory_object_frame_own, nobody can make a snapshot of it.

@@ -79,6 +79,31 @@ void page_map(struct space *space, const struct region *region, uint64_t address
     space->resident_bytes += PAGE_BYTES;
 }
 
+void page_map_run(struct space *space, const struct region *region, uint64_t address,
+                  paddr_t first, uint64_t page_count)
+{
+    ASSERT(first != 0 && address >= region->start);
+    ASSERT(page_count <= (region->end - address) / PAGE_BYTES && !has_shared(space, region));
+    arch_space_map_run(&space->arch, address, first, page_count,
+                       page_access_of(region->protection), cache_of(region));
+    space->resident_bytes += page_count * PAGE_BYTES;
+}
+
+void page_map_new(struct space *space, const struct region *region)
+{
+    if (has_shared(space, region)) {
+        page_map_present(space, region, region->start, region->end);
+        return;
+    }
+    uint64_t count;
+    for (uint64_t at = region->start; at < region->end; at += count * PAGE_BYTES) {
+        paddr_t first = memory_object_run_present(region->object, offset_of(region, at),
+                                                  (region->end - at) / PAGE_BYTES, &count);
+        if (first != 0)
+            page_map_run(space, region, at, first, count);
+    }
+}
+
 // Turns the large page that an address is part of into pages.
 static void split_large(struct space *space, const struct arch_mapping *mapping)
 {

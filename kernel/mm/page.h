@@ -14,6 +14,10 @@
 void page_map(struct space *space, const struct region *region, uint64_t address,
               paddr_t frame);
 
+// The same for pages and frames that follow each other, which nobody can share until he writes.
+void page_map_run(struct space *space, const struct region *region, uint64_t address,
+                  paddr_t first, uint64_t page_count);
+
 // Brings the page in: a fresh zeroed frame, or the object's, and what lies around it if that
 // costs no more faults: a large page, or a few of the object's next pages that exist already.
 // Nothing is mapped at `address`.  STATUS_OVERLOADED only for a lazy region.
@@ -27,6 +31,9 @@ void page_make_writable(struct space *space, const struct region *region, uint64
 // Maps those of the object's pages in a range that exist and aren't mapped.
 void page_map_present(struct space *space, const struct region *region, uint64_t start,
                       uint64_t end);
+
+// The same for all of a region in which nothing is mapped.
+void page_map_new(struct space *space, const struct region *region);
 
 // Unmaps what is mapped in a range, puts the frames of anonymous memory, and returns how
 // many bytes were mapped.

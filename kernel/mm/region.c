@@ -6,7 +6,8 @@
 //     USER_ADDRESS_MIN) to its start; every change of an end updates the next one's.
 //  2. Each region in the tree that maps an object holds a reference on it and is in its list
 //     of mappings.
-//  3. space->region_count and space->uncached_count count the regions in the tree.
+//  3. space->region_count and space->uncached_count count the regions in the tree, but for the
+//     spare one.
 //  4. space->last_found is in the tree, or nullptr.
 //
 // Pages are page.c's business; here are only addresses.  Tested in space_test.c.
@@ -97,9 +98,8 @@ static bool is_uncached(const struct region *region)
            memory_object_cache(region->object) == PAGE_UNCACHED;
 }
 
-static void region_link(struct space *space, struct region *region)
+static void region_link(struct space *space, struct region *region, struct region *next)
 {
-    struct region *next = region_find_from(space, region->start);
     struct region *previous =
         next == nullptr ? region_of(rbtree_last(&space->regions)) : region_previous(next);
     ASSERT(previous == nullptr || previous->end <= region->start);
@@ -113,8 +113,6 @@ static void region_link(struct space *space, struct region *region)
                     previous == nullptr ? nullptr : &previous->node, 1);
     if (next != nullptr)
         set_gap(space, next, region);
-    space->region_count++;
-    space->uncached_count += is_uncached(region);
 }
 
 static void region_unlink(struct space *space, struct region *region)
@@ -126,8 +124,6 @@ static void region_unlink(struct space *space, struct region *region)
         space->last_found = nullptr;
     if (next != nullptr)
         set_gap(space, next, previous);
-    space->region_count--;
-    space->uncached_count -= is_uncached(region);
 }
 
 struct region *region_create(struct space *space)
@@ -140,7 +136,7 @@ void region_destroy(struct space *space, struct region *region)
     slab_put(&regions, space->budget, region);
 }
 
-void region_insert(struct space *space, struct region *region)
+void region_insert(struct space *space, struct region *region, struct region *next)
 {
     space->words.bytes = 0;
     ASSERT(region->start < region->end && region->start >= USER_ADDRESS_MIN);
@@ -150,24 +146,73 @@ void region_insert(struct space *space, struct region *region)
         object_get(memory_object_as_object(region->object));
         list_push_back(memory_object_mappings(region->object), &region->object_link);
     }
-    region_link(space, region);
+    space->region_count++;
+    space->uncached_count += is_uncached(region);
+    if (region == space->spare)
+        space->spare = nullptr;
+    else
+        region_link(space, region, next);
 }
 
-// Frees a region that isn't in the tree any more.
-static void dispose(struct space *space, struct region *region)
+// A region is no longer one.
+static void uncount(struct space *space, struct region *region)
 {
-    if (region->kind == REGION_OBJECT) {
-        list_remove(&region->object_link);
-        object_put(memory_object_as_object(region->object));
-    }
-    region_destroy(space, region);
+    space->words.bytes = 0;
+    space->region_count--;
+    space->uncached_count -= is_uncached(region);
+}
+
+static void leave_object(struct region *region)
+{
+    if (region->kind != REGION_OBJECT)
+        return;
+    list_remove(&region->object_link);
+    object_put(memory_object_as_object(region->object));
 }
 
 void region_remove(struct space *space, struct region *region)
 {
-    space->words.bytes = 0;
+    uncount(space, region);
     region_unlink(space, region);
-    dispose(space, region);
+    leave_object(region);
+    region_destroy(space, region);
+}
+
+// Whether a space could have chosen the place of a region.
+static bool has_free_sides(const struct region *region)
+{
+    const struct region *next = region_next(region);
+    return region->gap >= PAGE_BYTES &&
+           (next == nullptr ? USER_ADDRESS_END - region->end : next->gap) >= PAGE_BYTES;
+}
+
+void region_retire(struct space *space, struct region *region)
+{
+    constexpr uint64_t spare_bytes_max = 32 * PAGE_BYTES; // large ranges come and go seldom
+    region_spare_drop(space);
+    bool has_tables = region->kind != REGION_RESERVED && !region->lazy;
+    if (region->end - region->start > spare_bytes_max || !has_tables ||
+        !has_free_sides(region)) {
+        region_remove(space, region);
+        return;
+    }
+    uncount(space, region);
+    leave_object(region);
+    region->kind = REGION_SPARE;
+    region->protection = PROTECTION_NONE;
+    region->lazy = false;
+    region->is_image = false;
+    space->spare = region;
+}
+
+void region_spare_drop(struct space *space)
+{
+    struct region *spare = space->spare;
+    if (spare == nullptr)
+        return;
+    space->spare = nullptr;
+    region_unlink(space, spare);
+    region_destroy(space, spare);
 }
 
 // Takes leaf after leaf, so that the tree needn't be kept in balance.
@@ -183,11 +228,13 @@ void region_remove_all(struct space *space)
         struct rbtree_node *parent = node->parent;
         if (parent != nullptr)
             parent->child[parent->child[1] == node] = nullptr;
-        dispose(space, region_of(node));
+        leave_object(region_of(node));
+        region_destroy(space, region_of(node));
         node = parent;
     }
     region_tree_init(space);
     space->last_found = nullptr;
+    space->spare = nullptr;
     space->region_count = 0;
     space->uncached_count = 0;
 }
@@ -212,7 +259,7 @@ static enum status split(struct space *space, uint64_t address)
                              .lazy = lower->lazy,
                              .is_image = lower->is_image};
     lower->end = address;
-    region_insert(space, upper);
+    region_insert(space, upper, region_next(lower));
     return STATUS_OK;
 }
 
@@ -227,19 +274,32 @@ static bool joinable(const struct region *lower, const struct region *upper)
             lower->offset_bytes + (lower->end - lower->start) == upper->offset_bytes);
 }
 
+// Makes a region and the next one, which it can be joined with, one.
+static void absorb(struct space *space, struct region *region, struct region *next)
+{
+    region->end = next->end; // before it goes: its successor's gap is measured from it
+    region_remove(space, next);
+}
+
 void region_merge(struct space *space, uint64_t start, uint64_t end)
 {
     struct region *region = region_find_from(space, start - 1);
     struct region *next;
     while (region != nullptr && (next = region_next(region)) != nullptr && next->start <= end) {
-        if (joinable(region, next)) {
-            region->end =
-                next->end; // before next goes: its successor's gap is measured from it
-            region_remove(space, next);
-        } else {
+        if (joinable(region, next))
+            absorb(space, region, next);
+        else
             region = next;
-        }
     }
+}
+
+void region_join(struct space *space, struct region *region)
+{
+    struct region *next = region_next(region), *previous = region_previous(region);
+    if (next != nullptr && joinable(region, next))
+        absorb(space, region, next);
+    if (previous != nullptr && joinable(previous, region))
+        absorb(space, previous, region);
 }
 
 enum status region_isolate(struct space *space, uint64_t start, uint64_t end)
@@ -306,27 +366,30 @@ static bool place(uint64_t gap_start, uint64_t gap_end, uint64_t from, uint64_t 
 
 // First fit from an address on.
 static bool find_free_from(const struct space *space, uint64_t from, uint64_t length_bytes,
-                           uint64_t alignment_bytes, uint64_t *out_address)
+                           uint64_t alignment_bytes, uint64_t *out_address,
+                           struct region **out_next)
 {
     // A gap of this size holds the range wherever the gap begins.
     uint64_t size_bytes = length_bytes + alignment_bytes + PAGE_BYTES;
     struct region *region = region_find_from(space, from);
-    while (region != nullptr) {
+    for (; region != nullptr; region = next_with_gap(region, size_bytes)) {
+        *out_next = region;
         if (place(region->start - region->gap, region->start, from, length_bytes,
                   alignment_bytes, out_address))
             return true;
-        region = next_with_gap(region, size_bytes);
     }
+    *out_next = nullptr;
     const struct region *last = region_of(rbtree_last(&space->regions));
     return place(last == nullptr ? USER_ADDRESS_MIN : last->end, USER_ADDRESS_END, from,
                  length_bytes, alignment_bytes, out_address);
 }
 
 bool region_find_free(const struct space *space, uint64_t length_bytes,
-                      uint64_t alignment_bytes, uint64_t *out_address)
+                      uint64_t alignment_bytes, uint64_t *out_address, struct region **out_next)
 {
     ASSERT(alignment_bytes >= PAGE_BYTES && length_bytes <= USER_ADDRESS_END);
     return find_free_from(space, space->placement_hint, length_bytes, alignment_bytes,
-                          out_address) ||
-           find_free_from(space, USER_ADDRESS_MIN, length_bytes, alignment_bytes, out_address);
+                          out_address, out_next) ||
+           find_free_from(space, USER_ADDRESS_MIN, length_bytes, alignment_bytes, out_address,
+                          out_next);
 }

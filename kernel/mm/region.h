@@ -14,6 +14,7 @@ enum region_kind : uint8_t {
     REGION_ANONYMOUS, // demand-zero memory of this space
     REGION_OBJECT,    // a part of a memory object
     REGION_KERNEL,    // frames of the kernel's own
+    REGION_SPARE,     // nothing, for others than region_retire; one at most
 };
 
 struct region {
@@ -58,13 +59,35 @@ void region_tree_init(struct space *space);
 // Frees a region that is in no tree and refers to no object.
 void region_destroy(struct space *space, struct region *region);
 
-// Puts a region whose range is free into the tree; takes a reference on its object and enters
-// the object's list of mappings.
-void region_insert(struct space *space, struct region *region);
+// Puts a region whose range is free into the tree, before the first region behind it (nullptr:
+// there is none); takes a reference on its object and enters the object's list of mappings.
+// The spare one is in the tree already, and becomes what its fields say.
+void region_insert(struct space *space, struct region *region, struct region *next);
 // Takes a region out, frees it and puts its object.  Its pages have been unmapped.
 void region_remove(struct space *space, struct region *region);
 
-// The same for all regions.
+// What is mapped for a short time has the same length each time.  So the region that is removed
+// last may stay in the tree as space->spare, without object and pages, with its page tables:
+// region_insert makes another of its length of it, without the search for a free range, an
+// allocation, or a change of the tree.
+//
+// Nobody else may take it for a region or its range for taken: whatever walks the tree drops it
+// first.  So nothing comes next to it, and what made its place one that a space may choose
+// stays true: a free page on both sides.
+
+// Removes a region, or makes it the spare one.
+void region_retire(struct space *space, struct region *region);
+// Frees the spare one.
+void region_spare_drop(struct space *space);
+// The spare one if it has this length; else nullptr.
+[[nodiscard]] static inline struct region *region_spare_of(const struct space *space,
+                                                           uint64_t length_bytes)
+{
+    struct region *spare = space->spare;
+    return spare != nullptr && spare->end - spare->start == length_bytes ? spare : nullptr;
+}
+
+// Removes all regions, the spare one too.
 void region_remove_all(struct space *space);
 
 // Splits the regions at the ends of a range, so that each region lies in it or outside.
@@ -72,8 +95,12 @@ void region_remove_all(struct space *space);
 [[nodiscard]] enum status region_isolate(struct space *space, uint64_t start, uint64_t end);
 // Joins what can be joined in a range and at its ends.
 void region_merge(struct space *space, uint64_t start, uint64_t end);
+// Joins a region with its neighbours, if it can be.
+void region_join(struct space *space, struct region *region);
 
 // Chooses a free range with a free page on both sides.  False when there is none (for an
 // alignment above PAGE_BYTES: none so large that it holds the range wherever it begins).
+// out_next: the first region behind it, or nullptr.
 [[nodiscard]] bool region_find_free(const struct space *space, uint64_t length_bytes,
-                                    uint64_t alignment_bytes, uint64_t *out_address);
+                                    uint64_t alignment_bytes, uint64_t *out_address,
+                                    struct region **out_next);

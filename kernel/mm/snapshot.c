@@ -61,7 +61,7 @@ static struct region *clone_empty(struct space *to, const struct region *origina
         return nullptr;
     }
     to->committed_bytes += bytes;
-    region_insert(to, region);
+    region_insert(to, region, /*next=*/nullptr); // they come in order
     return region;
 }
 
@@ -84,6 +84,7 @@ static enum status clone_region(struct space *to, struct space *from,
 enum status space_clone(struct space *to, struct space *from)
 {
     ASSERT(to->region_count == 0 && to->resident_bytes == 0);
+    region_spare_drop(from);
     from->has_shared = true;
     to->has_shared = true;
     enum status status = STATUS_OK;

@@ -209,40 +209,42 @@ static bool object_allows(const struct memory_object *object, enum protection pr
     return true;
 }
 
-static bool range_is_free(const struct space *space, uint64_t start, uint64_t end)
+static bool range_is_free(const struct space *space, uint64_t start, uint64_t end,
+                          struct region **out_next)
 {
-    const struct region *region = region_find_from(space, start);
-    return region == nullptr || region->start >= end;
+    *out_next = region_find_from(space, start);
+    return *out_next == nullptr || (*out_next)->start >= end;
 }
 
 // A range that may have large pages is aligned to them if one can be found.
 static bool find_free(const struct space *space, uint64_t length_bytes,
-                      uint64_t alignment_bytes, uint64_t *out_address)
+                      uint64_t alignment_bytes, uint64_t *out_address, struct region **out_next)
 {
     if (length_bytes >= LARGE_PAGE_BYTES && alignment_bytes < LARGE_PAGE_BYTES &&
-        region_find_free(space, length_bytes, LARGE_PAGE_BYTES, out_address))
+        region_find_free(space, length_bytes, LARGE_PAGE_BYTES, out_address, out_next))
         return true;
-    return region_find_free(space, length_bytes, alignment_bytes, out_address);
+    return region_find_free(space, length_bytes, alignment_bytes, out_address, out_next);
 }
 
-// Checks a given range (address != 0) or chooses one.
-static enum status choose(const struct space *space, uint64_t length_bytes, uint64_t address,
+// Checks a given range (address != 0) or chooses one; out_next: the first region behind it.
+static enum status choose(struct space *space, uint64_t length_bytes, uint64_t address,
                           uint64_t alignment_bytes, uint64_t *out_address,
-                          const char **out_reason)
+                          struct region **out_next, const char **out_reason)
 {
     enum status status = check_length(length_bytes, out_reason);
     if (status != STATUS_OK)
         return status;
+    region_spare_drop(space);
     if (address == 0) {
         if (length_bytes > USER_ADDRESS_END - USER_ADDRESS_MIN ||
-            !find_free(space, length_bytes, alignment_bytes, out_address))
+            !find_free(space, length_bytes, alignment_bytes, out_address, out_next))
             return failed(out_reason, reason_no_range);
         return STATUS_OK;
     }
     status = check_range(address, length_bytes, out_reason);
     if (status != STATUS_OK)
         return status;
-    if (!range_is_free(space, address, address + length_bytes))
+    if (!range_is_free(space, address, address + length_bytes, out_next))
         return failed(out_reason, reason_taken);
     *out_address = address;
     return STATUS_OK;
@@ -259,8 +261,9 @@ enum status space_reserve(struct space *space, uint64_t length_bytes, uint64_t a
     if (alignment_bytes < PAGE_BYTES)
         alignment_bytes = PAGE_BYTES;
     uint64_t start;
+    struct region *next;
     enum status status =
-        choose(space, length_bytes, address, alignment_bytes, &start, out_reason);
+        choose(space, length_bytes, address, alignment_bytes, &start, &next, out_reason);
     if (status != STATUS_OK)
         return status;
 
@@ -271,9 +274,9 @@ enum status space_reserve(struct space *space, uint64_t length_bytes, uint64_t a
     region->start = start;
     region->end = start + length_bytes;
     region->kind = REGION_RESERVED;
-    region_insert(space, region);
+    region_insert(space, region, next);
     if (address != 0) // else it touches nothing
-        region_merge(space, start, start + length_bytes);
+        region_join(space, region);
     *out_address = start;
     return STATUS_OK;
 }
@@ -333,6 +336,7 @@ static enum status check_commit(struct space *space, uint64_t address, uint64_t 
         return status;
     if (!protection_known(protection))
         return invalid(out_reason, reason_protection);
+    region_spare_drop(space);
     status = check_work(space, address, address + length_bytes, out_reason);
     if (status != STATUS_OK)
         return status;
@@ -394,19 +398,41 @@ enum status space_commit_lazily(struct space *space, uint64_t address, uint64_t 
     return STATUS_OK;
 }
 
-// A region with page tables, outside the tree; nullptr when the budget is exhausted.
-static struct region *mapping_create(struct space *space, uint64_t start, uint64_t length_bytes)
+// A region with page tables whose range is free, for mapping_finish; it is the spare one or
+// outside the tree.
+struct mapping {
+    struct region *region;
+    struct region *next; // the first one behind it
+};
+
+static void mapping_cancel(struct space *space, struct mapping *mapping)
 {
-    struct region *region = region_create(space);
+    if (mapping->region != space->spare)
+        region_destroy(space, mapping->region);
+}
+
+static enum status mapping_begin(struct space *space, uint64_t length_bytes, uint64_t address,
+                                 struct mapping *out_mapping, const char **out_reason)
+{
+    struct region *region = address == 0 ? region_spare_of(space, length_bytes) : nullptr;
+    out_mapping->region = region;
+    if (region != nullptr)
+        return STATUS_OK;
+    uint64_t start;
+    enum status status = choose(space, length_bytes, address, PAGE_BYTES, &start,
+                                &out_mapping->next, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    region = region_create(space);
     if (region == nullptr)
-        return nullptr;
-    if (arch_space_prepare(&space->arch, space, start, length_bytes) != STATUS_OK) {
-        region_destroy(space, region);
-        return nullptr;
-    }
+        return STATUS_OVERLOADED;
     region->start = start;
     region->end = start + length_bytes;
-    return region;
+    out_mapping->region = region;
+    status = arch_space_prepare(&space->arch, space, start, length_bytes);
+    if (status != STATUS_OK)
+        mapping_cancel(space, out_mapping);
+    return status;
 }
 
 static paddr_t charged_frame(void)
@@ -422,31 +448,28 @@ enum status space_allocate(struct space *space, uint64_t length_bytes, uint64_t 
 {
     if (!protection_known(protection))
         return invalid(out_reason, reason_protection);
-    uint64_t start;
-    enum status status = choose(space, length_bytes, address, PAGE_BYTES, &start, out_reason);
+    struct mapping mapping;
+    enum status status = mapping_begin(space, length_bytes, address, &mapping, out_reason);
     if (status != STATUS_OK)
         return status;
-
     status = budget_charge(space->budget, CHARGE_USER, length_bytes);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        mapping_cancel(space, &mapping);
         return status;
-    struct region *region = mapping_create(space, start, length_bytes);
-    if (region == nullptr) {
-        budget_uncharge(space->budget, CHARGE_USER, length_bytes);
-        return STATUS_OVERLOADED;
     }
 
+    struct region *region = mapping.region;
+    *out_address = region->start;
     space->committed_bytes += length_bytes;
     region->kind = REGION_ANONYMOUS;
     region->protection = (uint8_t)protection;
-    region_insert(space, region);
-    for (uint64_t at = start; length_bytes <= EAGER_ANONYMOUS_BYTES &&
-                              protection != PROTECTION_NONE && at < region->end;
+    region_insert(space, region, mapping.next);
+    for (uint64_t at = region->start; length_bytes <= EAGER_ANONYMOUS_BYTES &&
+                                      protection != PROTECTION_NONE && at < region->end;
          at += PAGE_BYTES)
         page_map(space, region, at, charged_frame());
     if (address != 0)
-        region_merge(space, start, start + length_bytes);
-    *out_address = start;
+        region_join(space, region);
     return STATUS_OK;
 }
 
@@ -458,6 +481,7 @@ enum status space_decommit(struct space *space, uint64_t address, uint64_t lengt
         return status;
     uint64_t end = address + length_bytes;
     uint64_t uncommitted_bytes;
+    region_spare_drop(space);
     status = check_work(space, address, end, out_reason);
     if (status != STATUS_OK)
         return status;
@@ -507,6 +531,7 @@ enum status space_protect(struct space *space, uint64_t address, uint64_t length
     if (!protection_known(protection))
         return invalid(out_reason, reason_protection);
     uint64_t end = address + length_bytes;
+    region_spare_drop(space);
     status = check_work(space, address, end, out_reason);
     if (status != STATUS_OK)
         return status;
@@ -537,26 +562,23 @@ static enum status map(struct space *space, struct memory_object *object, uint64
         return invalid(out_reason, reason_offset);
     if (!protection_known(protection) || !object_allows(object, protection))
         return invalid(out_reason, reason_protection);
-    uint64_t start;
-    enum status status = choose(space, length_bytes, address, PAGE_BYTES, &start, out_reason);
+    struct mapping mapping;
+    enum status status = mapping_begin(space, length_bytes, address, &mapping, out_reason);
     if (status != STATUS_OK)
         return status;
 
-    struct region *region = mapping_create(space, start, length_bytes);
-    if (region == nullptr)
-        return STATUS_OVERLOADED;
-
+    struct region *region = mapping.region;
+    *out_address = region->start;
     region->kind = REGION_OBJECT;
     region->protection = (uint8_t)protection;
     region->object = object;
     region->offset_bytes = offset_bytes;
     region->is_image = is_image;
-    region_insert(space, region);
+    region_insert(space, region, mapping.next);
     if (length_bytes <= EAGER_BYTES && protection != PROTECTION_NONE)
-        page_map_present(space, region, region->start, region->end);
+        page_map_new(space, region);
     if (address != 0)
-        region_merge(space, start, start + length_bytes);
-    *out_address = start;
+        region_join(space, region);
     return STATUS_OK;
 }
 
@@ -577,6 +599,19 @@ enum status space_map_image(struct space *space, struct memory_object *object,
                /*is_image=*/true, out_address, out_reason);
 }
 
+// Unmaps a range that one region is: what was mapped is most often unmapped as it was.
+static bool unmap_whole(struct space *space, uint64_t start, uint64_t end)
+{
+    struct region *region = region_find(space, start);
+    if (region == nullptr || region->start != start || region->end != end ||
+        region->kind == REGION_KERNEL || region->kind == REGION_SPARE)
+        return false;
+    region_empty(space, region);
+    region_retire(space, region);
+    park_wake_range(space, start, end);
+    return true;
+}
+
 enum status space_unmap(struct space *space, uint64_t address, uint64_t length_bytes,
                         const char **out_reason)
 {
@@ -587,6 +622,9 @@ enum status space_unmap(struct space *space, uint64_t address, uint64_t length_b
     status = check_work(space, address, end, out_reason);
     if (status != STATUS_OK)
         return status;
+    if (unmap_whole(space, address, end))
+        return STATUS_OK;
+    region_spare_drop(space);
     struct region *first = region_find_from(space, address);
     bool cuts = false; // whether a region lies in the range in part
     for (const struct region *region = first; region != nullptr && region->start < end;
@@ -617,19 +655,17 @@ enum status space_map_kernel_frames(struct space *space, paddr_t first, uint64_t
                                     enum page_access access, uint64_t *out_address)
 {
     ASSERT(first % PAGE_BYTES == 0 && length_bytes % PAGE_BYTES == 0 && length_bytes > 0);
-    uint64_t start;
-    if (!region_find_free(space, length_bytes, PAGE_BYTES, &start))
-        return STATUS_OVERLOADED;
-    struct region *region = mapping_create(space, start, length_bytes);
-    if (region == nullptr)
+    struct mapping mapping;
+    const char *reason;
+    if (mapping_begin(space, length_bytes, 0, &mapping, &reason) != STATUS_OK)
         return STATUS_OVERLOADED;
 
+    struct region *region = mapping.region;
     region->kind = REGION_KERNEL;
     region->protection = access;
-    region_insert(space, region);
-    for (uint64_t offset = 0; offset < length_bytes; offset += PAGE_BYTES)
-        page_map(space, region, start + offset, first + offset);
-    *out_address = start;
+    region_insert(space, region, mapping.next);
+    page_map_run(space, region, region->start, first, length_bytes / PAGE_BYTES);
+    *out_address = region->start;
     return STATUS_OK;
 }
 
@@ -637,5 +673,6 @@ void space_unmap_kernel_frames(struct space *space, uint64_t address)
 {
     struct region *region = region_find(space, address);
     ASSERT(region != nullptr && region->kind == REGION_KERNEL && region->start == address);
-    region_discard(space, region);
+    region_empty(space, region);
+    region_retire(space, region);
 }

@@ -48,6 +48,7 @@ struct space {
     struct budget *budget;     // referenced; pays for everything here
     struct rbtree regions;     // struct region (region.h), by address
     struct region *last_found; // in the tree, or nullptr; where the next one is looked for
+    struct region *spare;      // region_retire; not counted
     uint64_t region_count;
     uint64_t committed_bytes;      // anonymous memory, charged
     uint64_t resident_bytes;       // pages that are mapped now, own and shared
@@ -182,3 +183,9 @@ void space_unmap_kernel_frames(struct space *space, uint64_t address);
 [[nodiscard]] enum status space_copy_across(struct space *to_space, uint64_t to,
                                             struct space *from_space, uint64_t from,
                                             uint64_t size_bytes);
+
+// Copies bytes of an object, which isn't device registers, to where space_allocate has just
+// committed memory, whatever its protection.  `to` and offset_bytes lie at the same place of
+// their pages; both ranges have been checked.
+void space_fill(struct space *space, uint64_t to, const struct memory_object *object,
+                uint64_t offset_bytes, uint64_t size_bytes);

@@ -129,7 +129,11 @@ static void check_tree(const struct space *space)
         CHECK(region->start >= end && region->end > region->start);
         CHECK_EQ(region->gap, region->start - end);
         end = region->end;
-        count++;
+        if (region == space->spare)
+            CHECK(region->kind == REGION_SPARE && region->protection == PROTECTION_NONE);
+        else
+            CHECK(region->kind != REGION_SPARE);
+        count += region != space->spare;
     }
     CHECK(end <= USER_ADDRESS_END);
     CHECK_EQ(space->region_count, count);
@@ -569,6 +573,95 @@ static void space_chosen_ranges_are_aligned_and_have_free_pages_around_them(void
     fixture_fini(&f);
 }
 
+// What the kernel says of a page that is gone, and of what lies around it.
+static void check_gone(struct space *space, uint64_t address)
+{
+    uint8_t byte;
+    unsigned kind = FAULT_KIND_NONE;
+    struct space_word word;
+    CHECK_EQ(space_copy_in(space, &byte, address, 1), STATUS_BAD_ADDRESS);
+    CHECK_EQ(space_word_at(space, address, &word), STATUS_BAD_ADDRESS);
+    CHECK_EQ(space_fault(space, address, true, false, &kind), STATUS_FAILED);
+    CHECK_EQ(kind, FAULT_KIND_UNMAPPED);
+}
+
+static void space_keeps_the_place_of_what_was_unmapped_last(void)
+{
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t first = 0, address = 0;
+    uint8_t byte = 7;
+    CHECK_EQ(space_allocate(&f.space, PAGE_BYTES, 0, PROTECTION_READ_WRITE, &first, &reason),
+             STATUS_OK);
+    uint64_t used = f.root->used_bytes;
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_EQ(space_copy_out(&f.space, first, &byte, 1), STATUS_OK);
+        CHECK_EQ(space_unmap(&f.space, first, PAGE_BYTES, &reason), STATUS_OK);
+        CHECK_EQ(f.space.region_count, 0);
+        CHECK_EQ(f.space.committed_bytes, 0);
+        check_gone(&f.space, first);
+        CHECK_EQ(space_unmap(&f.space, first, PAGE_BYTES, &reason), STATUS_OK);
+        CHECK_EQ(
+            space_allocate(&f.space, PAGE_BYTES, 0, PROTECTION_READ_WRITE, &address, &reason),
+            STATUS_OK);
+        CHECK_EQ(address, first);
+        uint8_t read = 1;
+        CHECK_EQ(space_copy_in(&f.space, &read, first, 1), STATUS_OK);
+        CHECK_EQ(read, 0);
+        CHECK_EQ(f.root->used_bytes, used);
+        check_tree(&f.space);
+    }
+    // An object takes the place, as long as it is as long.
+    CHECK_EQ(space_unmap(&f.space, first, PAGE_BYTES, &reason), STATUS_OK);
+    struct memory_object *object = memory_object_create(f.root, 2 * PAGE_BYTES);
+    CHECK_EQ(space_map(&f.space, object, PAGE_BYTES, PAGE_BYTES, 0, PROTECTION_READ, &address,
+                       &reason),
+             STATUS_OK);
+    CHECK_EQ(address, first);
+    CHECK_EQ(space_copy_out(&f.space, first, &byte, 1), STATUS_BAD_ADDRESS);
+    CHECK_EQ(space_unmap(&f.space, first, PAGE_BYTES, &reason), STATUS_OK);
+    check_gone(&f.space, first);
+    object_put(memory_object_as_object(object)); // which nobody refers to any more
+    CHECK_EQ(space_allocate(&f.space, 2 * PAGE_BYTES, 0, PROTECTION_READ, &address, &reason),
+             STATUS_OK);
+    check_tree(&f.space);
+    fixture_fini(&f);
+}
+
+static void space_gives_the_kept_place_to_whoever_names_it(void)
+{
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t first = 0, address = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(space_allocate(&f.space, 2 * PAGE_BYTES, 0, PROTECTION_READ, &first, &reason),
+                 STATUS_OK);
+        CHECK_EQ(space_unmap(&f.space, first, 2 * PAGE_BYTES, &reason), STATUS_OK);
+        // Half of it, or what lies next to it: then it is no place that a space may choose.
+        uint64_t at = first + (i == 0 ? PAGE_BYTES : 2 * PAGE_BYTES);
+        CHECK_EQ(space_reserve(&f.space, PAGE_BYTES, at, 0, &address, &reason), STATUS_OK);
+        check_tree(&f.space);
+        CHECK_EQ(
+            space_allocate(&f.space, 2 * PAGE_BYTES, 0, PROTECTION_READ, &address, &reason),
+            STATUS_OK);
+        CHECK(address > at + PAGE_BYTES || address + 2 * PAGE_BYTES < at);
+        CHECK_EQ(space_unmap(&f.space, at, PAGE_BYTES, &reason), STATUS_OK);
+        CHECK_EQ(space_unmap(&f.space, address, 2 * PAGE_BYTES, &reason), STATUS_OK);
+    }
+    // What lies directly beside another region isn't kept.
+    CHECK_EQ(space_reserve(&f.space, PAGE_BYTES, first, 0, &address, &reason), STATUS_OK);
+    CHECK_EQ(space_allocate(&f.space, PAGE_BYTES, first + PAGE_BYTES, PROTECTION_READ, &address,
+                            &reason),
+             STATUS_OK);
+    CHECK_EQ(space_unmap(&f.space, first + PAGE_BYTES, PAGE_BYTES, &reason), STATUS_OK);
+    CHECK(f.space.spare == nullptr);
+    CHECK_EQ(space_allocate(&f.space, PAGE_BYTES, 0, PROTECTION_READ, &address, &reason),
+             STATUS_OK);
+    CHECK(address != first + PAGE_BYTES);
+    check_tree(&f.space);
+    fixture_fini(&f);
+}
+
 // First fit by looking at each gap: what region_find_free must answer from an address on.
 static bool find_free_linearly(const struct space *space, uint64_t from, uint64_t length,
                                uint64_t alignment, uint64_t *out_address)
@@ -969,6 +1062,8 @@ int main(void)
     RUN(space_arguments_at_the_edges_are_checked);
     RUN(space_map_checks_offset_length_and_rights);
     RUN(space_chosen_ranges_are_aligned_and_have_free_pages_around_them);
+    RUN(space_keeps_the_place_of_what_was_unmapped_last);
+    RUN(space_gives_the_kept_place_to_whoever_names_it);
     RUN(space_finds_the_first_fit_from_its_hint_on);
     RUN(space_finds_the_only_gap_that_is_left);
     RUN(space_reservations_cost_nothing_however_large);

@@ -244,6 +244,26 @@ paddr_t memory_object_frame_present(const struct memory_object *object, uint64_t
     return object->base + offset_bytes;
 }
 
+paddr_t memory_object_run_present(const struct memory_object *object, uint64_t offset_bytes,
+                                  uint64_t page_count, uint64_t *out_count)
+{
+    ASSERT(page_count > 0 && offset_bytes + page_count * PAGE_BYTES <= object->size_bytes);
+    object = memory_object_whole(object, &offset_bytes);
+    *out_count = page_count;
+    if (object->backing != BACKING_SPARSE)
+        return object->base + offset_bytes;
+    uint64_t first_page = offset_bytes / PAGE_BYTES, end = first_page + page_count;
+    uint32_t first = sparse_present(object, first_page);
+    uint64_t count = 1;
+    if (first == 0)
+        count = sparse_next(object, first_page, end) - first_page;
+    while (first != 0 && count < page_count &&
+           sparse_present(object, first_page + count) == first + count)
+        count++;
+    *out_count = count;
+    return frame_of_number(first);
+}
+
 const struct memory_object *memory_object_whole(const struct memory_object *object,
                                                 uint64_t *offset_bytes)
 {

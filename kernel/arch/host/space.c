@@ -129,6 +129,13 @@ void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
     host_map_count++;
 }
 
+void arch_space_map_run(struct arch_space *space, uint64_t address, paddr_t first,
+                        uint64_t page_count, enum page_access access, enum page_cache cache)
+{
+    for (uint64_t at = 0; at < page_count * PAGE_BYTES; at += PAGE_BYTES)
+        arch_space_map(space, address + at, first + at, access, cache);
+}
+
 paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
 {
     check_range(address, PAGE_BYTES);

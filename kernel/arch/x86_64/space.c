@@ -105,16 +105,14 @@ static uint64_t *find_large_entry(const struct arch_space *space, uint64_t addre
 
 static uint64_t entry_for(paddr_t frame, enum page_access access, enum page_cache cache)
 {
-    uint64_t entry = frame | PTE_PRESENT;
-    if (access != PAGE_NONE)
-        entry |= PTE_USER;
-    if (access == PAGE_READ_WRITE)
-        entry |= PTE_WRITE;
-    if (access != PAGE_READ_EXECUTE)
-        entry |= PTE_NO_EXECUTE;
-    if (cache == PAGE_UNCACHED)
-        entry |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
-    return entry;
+    static const uint64_t flags[] = {
+        [PAGE_NONE] = PTE_PRESENT | PTE_NO_EXECUTE,
+        [PAGE_READ] = PTE_PRESENT | PTE_USER | PTE_NO_EXECUTE,
+        [PAGE_READ_WRITE] = PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NO_EXECUTE,
+        [PAGE_READ_EXECUTE] = PTE_PRESENT | PTE_USER,
+    };
+    uint64_t entry = frame | flags[access];
+    return cache == PAGE_CACHED ? entry : entry | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
 }
 
 static enum page_access access_of(uint64_t entry)
@@ -195,15 +193,38 @@ enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t 
     return STATUS_OK;
 }
 
+// The entry of a page whose tables have been prepared, and that is no part of a large one.
+static uint64_t *prepared_entry(struct arch_space *space, uint64_t address)
+{
+    if (remembers(space, address))
+        return &space->table[index_at(address, 1)];
+    uint64_t *entry = walk(space, address);
+    ASSERT(entry != nullptr && !(*entry & PTE_LARGE));
+    remember_table(space, address, entry - index_at(address, 1));
+    return entry;
+}
+
 void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
                     enum page_access access, enum page_cache cache)
 {
     ASSERT(is_user_page(address) && (frame & ~PTE_ADDRESS) == 0);
-    uint64_t *entry = find_entry(space, address);
-    ASSERT(entry != nullptr && !(*entry & PTE_LARGE));
-    *entry = entry_for(frame, access, cache);
-    if (!remembers(space, address))
-        remember_table(space, address, entry - index_at(address, 1));
+    *prepared_entry(space, address) = entry_for(frame, access, cache);
+}
+
+void arch_space_map_run(struct arch_space *space, uint64_t address, paddr_t first,
+                        uint64_t page_count, enum page_access access, enum page_cache cache)
+{
+    uint64_t end = address + page_count * PAGE_BYTES;
+    ASSERT(is_user_page(address) && end <= USER_ADDRESS_END && (first & ~PTE_ADDRESS) == 0);
+    uint64_t value = entry_for(first, access, cache);
+    while (address < end) {
+        uint64_t *entry = prepared_entry(space, address);
+        do {
+            *entry++ = value;
+            value += PAGE_BYTES;
+            address += PAGE_BYTES;
+        } while (address < end && address % LARGE_PAGE_BYTES != 0);
+    }
 }
 
 paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
