@@ -201,8 +201,9 @@ enum status capos_thread_create(struct capos_thread **out_thread, int (*run)(voi
     if (status != STATUS_OK)
         return status;
 
-    thread->thread = (struct thread){
-        .self = &thread->thread, .canary = thread_self()->canary, .created = thread};
+    thread->thread.self = &thread->thread; // the ring client is thread_main's
+    thread->thread.canary = thread_self()->canary;
+    thread->thread.created = thread;
     thread->run = run;
     thread->argument = argument;
     thread->state = THREAD_RUNNING;
