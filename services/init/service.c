@@ -180,7 +180,7 @@ static enum status budget_take(struct service_state *service)
     memory_budget_cap all;
     if (service->budget.id != 0)
         return STATUS_OK;
-    step = "its budget";
+    step = "its budget, for which the machine has too little memory (--mem)";
     if (budget_bytes > UINT64_MAX - PAGE)
         return STATUS_OVERLOADED;
     enum status status = memory_budget_cap_find("budget", &all);

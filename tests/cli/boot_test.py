@@ -155,7 +155,7 @@ def a_program_without_the_grant_lacks_it_and_one_with_it_has_it():
 
 
 def sixteen_megabytes_are_enough():
-    expect(capos('run', '--mem', '16', 'examples/c/hello.c', timeout=TIMEOUT), 0,
+    expect(capos('run', '--mem', '12', 'examples/c/hello.c', timeout=TIMEOUT), 0,
            b'Hello from capOS!\n')
 
 

@@ -197,7 +197,7 @@ def typing_errors_get_a_suggestion():
     expect(capos('rnu'), 2, b'', 'did you mean run?')
     expect(capos('frobnicate'), 2, b'', 'capos --help')
     expect(capos('run', '--gratn', 'x', 'y'), 125, b'', 'did you mean --grant?')
-    expect(capos('run', '--mem', '1', 'y'), 125, b'', 'whole MiB from 16')
+    expect(capos('run', '--mem', '1', 'y'), 125, b'', 'whole MiB from 12')
     expect(capos('run'), 125, b'', 'which program?')
     expect(capos(), 2, b'', 'Usage: capos COMMAND')
 

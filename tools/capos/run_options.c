@@ -32,7 +32,7 @@ const struct option run_option_table[] = {
                    "give the program a directory of this host, named GUEST"},
     [ENVIRONMENT] = {"--env", "NAME=VALUE", "set an environment variable; none is inherited"},
     [DISK] = {"--disk", "FILE[:SIZE]", "give the program the files of a disk, as \"disk\""},
-    [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 16 or more (64)"},
+    [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 12 or more (64)"},
     [CPUS] = {"--cpus", "N", "CPUs of the machine, 1 to 16 (1)"},
     [TIMEOUT] = {"--timeout", "S", "end the machine after S seconds, with status 124"},
     [TTY] = {"--tty", nullptr, "edit lines in the machine, for programs that use the terminal"},

@@ -10,8 +10,8 @@ import re
 
 PAGE_BYTES = 4096
 STACK_BYTES = 256 * 1024         # of libcapos, for a program that asks for no other
-# The rest of a machine is for the kernel, the boot package and the requested program.
-SERVICES_SHARE = 2
+# Of a machine's memory; the rest is for the kernel, the boot package and the requested program.
+SERVICES_SHARE = (2, 3)
 RESERVED_OF_PROGRAMS = ('memory', 'thread', 'park', 'budget')
 RESERVED_OF_SERVICES = (*RESERVED_OF_PROGRAMS, 'endpoint')
 
@@ -284,7 +284,8 @@ class Check:
 
     def budgets(self):
         """Of what every machine starts; who asks for more gives the machine the memory."""
-        total, most = 0, self.facts.machine_bytes // SERVICES_SHARE
+        share, whole = SERVICES_SHARE
+        total, most = 0, self.facts.machine_bytes * share // whole
         for service in self.services:
             size = int(service['budgetBytes'].value or 0)
             self.budget(service, size)
@@ -292,7 +293,8 @@ class Check:
                 continue
             if total <= most < total + size:
                 self.report(service['budgetBytes'], 'the budgets of the services up to %s are %d '
-                            'bytes, the most is %d: half of the smallest machine'
+                            'bytes, the most is %d: two thirds of the smallest '
+                            'machine'
                             % (service['name'].value, total + size, most))
             total += size
 

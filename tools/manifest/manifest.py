@@ -27,7 +27,7 @@ from located import Sources                                            # noqa: E
 from model import Schema                                               # noqa: E402
 
 KERNEL_GRANTS = 'kernel/boot/main.c'
-MACHINE_MIB_MIN = 16             # RUN_MEMORY_MIB_MIN of tools/capos/run_options.h
+MACHINE_MIB_MIN = 12             # RUN_MEMORY_MIB_MIN of tools/capos/run_options.h
 PT_LOAD, PT_GNU_STACK = 1, 0x6474e551
 WRITABLE = 2
 
