@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The loader: from a file to a running process in three entries to the kernel.
+// The loader: from a file to a running process in two entries to the kernel.
 //
-//     1. make the builder and the private object
-//     2. map the private object here; fill it
-//     3. unmap it here, map all pieces into the process, commit its zeros and its stack,
-//        grant, start
+//     1. make the builder
+//     2. load all pieces and the startup block, grant, start
 //
 // The kernel spoils a builder at its first failure, so the last completion tells whether
 // all went well.  Where things go is spawn_plan.c's.
@@ -16,10 +14,10 @@
 #include <capos/process.h>
 
 #include <gen/capos/entropy_source.h>
-#include <gen/capos/memory_budget.h>
 #include <gen/capos/process.h>
 #include <gen/capos/virtual_memory.h>
 #include <lib/chacha20.h>
+#include <stdlib.h>
 #include <string.h>
 
 constexpr uint64_t PAGE = SPAWN_PAGE_BYTES;
@@ -170,107 +168,78 @@ struct spawn {
     struct spawn_strings strings;
     struct spawn_plan plan;
     process_builder_cap builder;
-    memory_object_cap private_object;
-    uint64_t private_address; // in the parent
     struct batch batch;
 };
 
-// Makes the builder and the private object, together.
-static enum status spawn_create(struct spawn *spawn)
+// What one call of ProcessBuilder.load does.
+struct load {
+    struct capos_load_piece pieces[CAPOS_LOAD_PIECES_MAX];
+    uint32_t piece_count;
+    uint64_t room_bytes; // that may still be copied
+};
+
+static void load_begin(struct load *load)
 {
-    const struct capos_spawn_request *request = spawn->request;
-    struct capos_call create, object;
-    enum status status =
-        process_spawner_create_begin(&create, spawn->spawner->spawner, request->name,
-                                     strlen(request->name), request->budget);
-    if (status != STATUS_OK)
-        return status;
-    status = memory_budget_create_memory_object_begin(&object, request->budget,
-                                                      spawn->plan.private_bytes);
-    if (status == STATUS_OK)
-        status = memory_budget_create_memory_object_finish(&object, &spawn->private_object);
-    enum status created = process_spawner_create_finish(&create, &spawn->builder);
-    return status != STATUS_OK ? status : created;
+    load->piece_count = 0;
+    load->room_bytes = CAPOS_LOAD_COPY_BYTES_MAX;
 }
 
-static enum status spawn_fill(struct spawn *spawn)
-{
-    enum status status = virtual_memory_map(spawn->spawner->memory, spawn->private_object, 0,
-                                            spawn->plan.private_bytes, 0, PROTECTION_READ_WRITE,
-                                            &spawn->private_address);
-    if (status != STATUS_OK)
-        return status;
-    spawn_plan_fill(&spawn->plan, &spawn->image->elf, spawn->image->file, &spawn->strings,
-                    random_draw(spawn->spawner), (uint8_t *)spawn->private_address);
-    batch_add(&spawn->batch,
-              virtual_memory_unmap_begin(batch_next(&spawn->batch), spawn->spawner->memory,
-                                         spawn->private_address, spawn->plan.private_bytes));
-    return STATUS_OK;
-}
-
-static void add_map(struct spawn *spawn, memory_object_cap object, uint64_t offset,
-                    uint64_t bytes, uint64_t address, enum protection protection)
+// Submits what was collected, with contents for an address, and begins anew.
+static void load_submit(struct spawn *spawn, struct load *load, uint64_t address,
+                        const uint8_t *contents, uint64_t contents_bytes)
 {
     struct batch *batch = &spawn->batch;
-    if (bytes != 0)
-        batch_add(batch, process_builder_map_begin(batch_next(batch), spawn->builder, object,
-                                                   offset, bytes, address, protection));
+    batch_add(batch, process_builder_load_begin(batch_next(batch), spawn->builder,
+                                                spawn->image->object, load->pieces,
+                                                load->piece_count * sizeof load->pieces[0],
+                                                address, contents, contents_bytes));
+    load_begin(load);
 }
 
-static void add_commit(struct spawn *spawn, uint64_t address, uint64_t bytes,
-                       enum protection protection)
+static void load_add(struct spawn *spawn, struct load *load, struct capos_load_piece piece)
 {
-    struct batch *batch = &spawn->batch;
-    if (bytes != 0)
-        batch_add(batch, process_builder_commit_begin(batch_next(batch), spawn->builder,
-                                                      address, bytes, protection));
-}
-
-static enum protection segment_protection(const struct elf_segment *segment)
-{
-    if (segment->writable)
-        return PROTECTION_READ_WRITE;
-    if (segment->executable)
-        return PROTECTION_READ_EXECUTE;
-    return segment->readable ? PROTECTION_READ : PROTECTION_NONE;
-}
-
-// Whether a piece is private and its next one goes on where it ends, in the process and in
-// the private object, with the same protection: then one call maps both.
-static bool piece_continues(const struct spawn *spawn, uint32_t index)
-{
-    const struct spawn_plan *plan = &spawn->plan;
-    const struct spawn_piece *piece = &plan->pieces[index], *next = piece + 1;
-    const struct elf_segment *segments = spawn->image->elf.segments;
-    return index + 1 < plan->piece_count && piece->private_bytes != 0 &&
-           piece->zero_bytes == 0 && next->private_bytes != 0 &&
-           next->address == piece->address + piece->private_bytes &&
-           segment_protection(&segments[index]) == segment_protection(&segments[index + 1]);
-}
-
-static void spawn_add_memory(struct spawn *spawn)
-{
-    const struct spawn_plan *plan = &spawn->plan;
-    uint64_t private_before = 0; // bytes of the pieces that the next call maps too
-    for (uint32_t i = 0; i < plan->piece_count; i++) {
-        const struct spawn_piece *piece = &plan->pieces[i];
-        enum protection protection = segment_protection(&spawn->image->elf.segments[i]);
-        if (piece_continues(spawn, i)) {
-            private_before += piece->private_bytes;
-            continue;
-        }
-        add_map(spawn, spawn->image->object, piece->file_offset, piece->shared_bytes,
-                piece->address, protection);
-        add_map(spawn, spawn->private_object, piece->private_offset - private_before,
-                private_before + piece->private_bytes, piece->address - private_before,
-                protection);
-        add_commit(spawn, piece->address + piece->shared_bytes + piece->private_bytes,
-                   piece->zero_bytes, protection);
-        private_before = 0;
+    bool all = false;
+    while (!all) {
+        if (load->room_bytes == 0 || load->piece_count == CAPOS_LOAD_PIECES_MAX)
+            load_submit(spawn, load, 0, nullptr, 0);
+        uint64_t copied_bytes;
+        all = spawn_piece_take(&piece, load->room_bytes, &load->pieces[load->piece_count++],
+                               &copied_bytes);
+        load->room_bytes -= copied_bytes;
     }
-    add_commit(spawn, plan->stack_base, plan->stack_bytes, PROTECTION_READ_WRITE);
-    add_map(spawn, spawn->private_object, plan->startup_offset, plan->startup_bytes,
-            plan->startup_address, PROTECTION_READ_WRITE);
+}
+
+// Loads all pieces, then the startup block; nearly always one call does.
+static void spawn_add_load(struct spawn *spawn, const uint8_t *block)
+{
+    const struct spawn_plan *plan = &spawn->plan;
+    struct load load;
+    load_begin(&load);
+    for (uint32_t i = 0; i < plan->piece_count; i++)
+        load_add(spawn, &load, plan->pieces[i]);
+    uint64_t done = 0;
+    while (done < plan->startup_bytes) {
+        uint64_t part = plan->startup_bytes - done;
+        if (part > CAPOS_LOAD_CONTENTS_BYTES_MAX)
+            part = CAPOS_LOAD_CONTENTS_BYTES_MAX;
+        load_submit(spawn, &load, plan->startup_address + done, block + done, part);
+        done += part;
+    }
+}
+
+static enum status spawn_add_memory(struct spawn *spawn)
+{
+    uint8_t small[1024];
+    uint64_t bytes = spawn->plan.startup_bytes;
+    uint8_t *block = bytes <= sizeof small ? small : malloc(bytes);
+    if (block == nullptr)
+        return STATUS_OVERLOADED;
+    spawn_plan_startup(&spawn->plan, &spawn->image->elf, &spawn->strings,
+                       random_draw(spawn->spawner), block);
+    spawn_add_load(spawn, block);
+    if (block != small)
+        free(block);
+    return STATUS_OK;
 }
 
 static void spawn_add_grants(struct spawn *spawn)
@@ -320,12 +289,14 @@ static enum status spawn_start(struct spawn *spawn, process_handle_cap *out_proc
 
 static enum status spawn_build(struct spawn *spawn, process_handle_cap *out_process)
 {
-    enum status status = spawn_create(spawn);
+    const struct capos_spawn_request *request = spawn->request;
+    enum status status =
+        process_spawner_create(spawn->spawner->spawner, request->name, strlen(request->name),
+                               request->budget, &spawn->builder);
     if (status == STATUS_OK)
-        status = spawn_fill(spawn);
+        status = spawn_add_memory(spawn);
     if (status != STATUS_OK)
         return status;
-    spawn_add_memory(spawn);
     spawn_add_grants(spawn);
     spawn_add_trace(spawn);
     spawn_add_schedule(spawn);
@@ -349,7 +320,6 @@ enum status capos_spawn(struct capos_spawner *spawner, const struct capos_image 
     spawn.strings = (struct spawn_strings){request->arguments, request->environment,
                                            request->argument_count, request->environment_count};
     spawn.builder.id = 0;
-    spawn.private_object.id = 0;
     spawn.batch.count = 0;
     spawn.batch.status = STATUS_OK;
     enum status status = spawn_plan_make(&image->elf, &spawn.strings, request->stack_bytes,
@@ -357,7 +327,6 @@ enum status capos_spawn(struct capos_spawner *spawner, const struct capos_image 
     if (status == STATUS_OK)
         status = spawn_build(&spawn, &out_process->handle);
     capos_release(spawn.builder.id);
-    capos_release(spawn.private_object.id);
     if (status == STATUS_OK)
         out_process->load_bias = spawn.plan.bias;
     return status;

@@ -6,6 +6,7 @@
 #include "spawn_plan.h"
 
 #include <abi/startup.h>
+#include <gen/wire/virtual_memory.h> // enum protection
 #include <string.h>
 
 constexpr uint64_t PAGE = SPAWN_PAGE_BYTES;
@@ -72,10 +73,11 @@ static void strings_write(struct block *block, uint64_t table, const char *const
         memcpy(block->bytes + block->used, strings[i], bytes);
         block->used += bytes;
     }
+    memset(block->bytes + table + count * sizeof(uint64_t), 0, sizeof(uint64_t));
 }
 
-static void startup_write(const struct spawn_plan *plan, const struct elf_image *elf,
-                          const struct spawn_strings *strings, uint64_t canary, uint8_t *bytes)
+void spawn_plan_startup(const struct spawn_plan *plan, const struct elf_image *elf,
+                        const struct spawn_strings *strings, uint64_t canary, uint8_t *bytes)
 {
     uint64_t arguments = sizeof(struct capos_startup);
     uint64_t environment = arguments + (strings->argument_count + 1) * sizeof(uint64_t);
@@ -110,27 +112,30 @@ static void startup_write(const struct spawn_plan *plan, const struct elf_image 
 
 // ---- The plan ----------------------------------------------------------------------
 
-// Where a segment's pages come from; a writable one takes room in the private object.
-static struct spawn_piece piece_of(const struct elf_segment *segment, uint64_t bias,
-                                   uint64_t *private_bytes)
+static enum protection protection_of(const struct elf_segment *segment)
+{
+    if (segment->writable)
+        return PROTECTION_READ_WRITE;
+    if (segment->executable)
+        return PROTECTION_READ_EXECUTE;
+    return segment->readable ? PROTECTION_READ : PROTECTION_NONE;
+}
+
+// Where a segment's pages come from.
+static struct capos_load_piece piece_of(const struct elf_segment *segment, uint64_t bias)
 {
     uint64_t start = page_down(segment->address);
-    uint64_t file_end = page_up(segment->address + segment->file_bytes);
     uint64_t end = page_up(segment->address + segment->memory_bytes);
     // A read-only segment with zeros behind its file part has them in a copy.
     bool copied = segment->writable || segment->memory_bytes != segment->file_bytes;
-    if (segment->file_bytes == 0)
-        file_end = start;
-    struct spawn_piece piece = {
+    return (struct capos_load_piece){
         .address = start + bias,
-        .file_offset = page_down(segment->file_offset),
-        .shared_bytes = copied ? 0 : file_end - start,
-        .private_offset = *private_bytes,
-        .private_bytes = copied ? file_end - start : 0,
-        .zero_bytes = end - file_end,
+        .length_bytes = end - start,
+        .offset_bytes = copied ? segment->file_offset : page_down(segment->file_offset),
+        .copy_bytes = copied ? segment->file_bytes : 0,
+        .kind = copied ? CAPOS_LOAD_COMMIT : CAPOS_LOAD_MAP,
+        .protection = (uint8_t)protection_of(segment),
     };
-    *private_bytes += piece.private_bytes;
-    return piece;
 }
 
 enum status spawn_plan_make(const struct elf_image *elf, const struct spawn_strings *strings,
@@ -150,31 +155,40 @@ enum status spawn_plan_make(const struct elf_image *elf, const struct spawn_stri
     uint64_t stretch = STRETCH_LOW + random % STRETCH_COUNT * STRETCH_STEP;
     uint64_t image = stretch + random / STRETCH_COUNT % GAP_PAGES * PAGE;
     uint64_t gap_pages = 1 + random / STRETCH_COUNT / GAP_PAGES % GAP_PAGES;
-    struct spawn_plan plan = {.bias = image - elf->low_address,
-                              .stack_bytes = page_up(stack_bytes)};
-    uint64_t image_end = elf->high_address + plan.bias;
-    plan.stack_base = image_end + gap_pages * PAGE;
-    plan.startup_address = plan.stack_base + plan.stack_bytes;
-    plan.startup_bytes = page_up(startup_bytes);
-    plan.piece_count = elf->segment_count;
+    // In place: it is large, and only the pieces that there are need a value.
+    struct spawn_plan *plan = out_plan;
+    plan->bias = image - elf->low_address;
+    plan->stack_bytes = page_up(stack_bytes);
+    plan->stack_base = elf->high_address + plan->bias + gap_pages * PAGE;
+    plan->startup_address = plan->stack_base + plan->stack_bytes;
+    plan->startup_bytes = startup_bytes;
     for (uint32_t i = 0; i < elf->segment_count; i++)
-        plan.pieces[i] = piece_of(&elf->segments[i], plan.bias, &plan.private_bytes);
-    plan.startup_offset = plan.private_bytes;
-    plan.private_bytes += plan.startup_bytes;
-    *out_plan = plan;
+        plan->pieces[i] = piece_of(&elf->segments[i], plan->bias);
+    plan->pieces[elf->segment_count] = (struct capos_load_piece){
+        .address = plan->stack_base,
+        .length_bytes = plan->stack_bytes + page_up(startup_bytes),
+        .kind = CAPOS_LOAD_COMMIT,
+        .protection = PROTECTION_READ_WRITE,
+    };
+    plan->piece_count = elf->segment_count + 1;
     return STATUS_OK;
 }
 
-void spawn_plan_fill(const struct spawn_plan *plan, const struct elf_image *elf,
-                     const uint8_t *file, const struct spawn_strings *strings, uint64_t canary,
-                     uint8_t *private)
+bool spawn_piece_take(struct capos_load_piece *piece, uint64_t room_bytes,
+                      struct capos_load_piece *out_piece, uint64_t *out_copied_bytes)
 {
-    for (uint32_t i = 0; i < plan->piece_count; i++) {
-        const struct elf_segment *segment = &elf->segments[i];
-        uint64_t in_page = segment->address % PAGE;
-        if (plan->pieces[i].private_bytes != 0)
-            memcpy(private + plan->pieces[i].private_offset + in_page,
-                   file + segment->file_offset, segment->file_bytes);
-    }
-    startup_write(plan, elf, strings, canary, private + plan->startup_offset);
+    uint64_t before = piece->copy_bytes == 0 ? 0 : piece->offset_bytes % PAGE;
+    *out_piece = *piece;
+    *out_copied_bytes = page_up(before + piece->copy_bytes);
+    if (*out_copied_bytes <= room_bytes)
+        return true;
+    uint64_t copied = room_bytes - before;
+    out_piece->length_bytes = room_bytes;
+    out_piece->copy_bytes = copied;
+    *out_copied_bytes = room_bytes;
+    piece->address += room_bytes;
+    piece->length_bytes -= room_bytes;
+    piece->offset_bytes += copied;
+    piece->copy_bytes -= copied;
+    return false;
 }

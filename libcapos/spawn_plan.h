@@ -12,13 +12,13 @@
 // All of it lies in one stretch, so that a small program needs few page tables; the
 // stretch lies anywhere in 32 TiB.
 //
-// What is private to the process and has contents (the file's part of writable segments,
-// the startup block) lies in one MemoryObject, the *private object*, which the parent
-// fills and maps into the child piece by piece.
+// Read-only segments are pages of the file, which all its processes share.  Of writable ones
+// the kernel copies the file's part into memory of the process (ProcessBuilder.load).
 //
 // Tested by spawn_plan_test.c.
 #pragma once
 
+#include <abi/load.h>
 #include <gen/status.h>
 #include <lib/elf.h>
 #include <stddef.h>
@@ -36,27 +36,17 @@ struct spawn_strings {
     uint32_t environment_count;
 };
 
-// Where one segment's pages come from, in bytes; multiples of 4096 all.
-struct spawn_piece {
-    uint64_t address;        // in the process
-    uint64_t file_offset;    // read-only segments: pages shared with the file
-    uint64_t shared_bytes;   // so many of them
-    uint64_t private_offset; // writable segments: pages of the private object
-    uint64_t private_bytes;
-    uint64_t zero_bytes; // pages of zeros behind them
-};
-
 struct spawn_plan {
     uint64_t bias;
     uint64_t stack_base;
     uint64_t stack_bytes;
     uint64_t startup_address;
-    uint64_t startup_offset; // in the private object
-    uint64_t startup_bytes;  // a multiple of 4096
-    uint64_t private_bytes;  // size of the private object
+    uint64_t startup_bytes; // of the block itself
     uint32_t piece_count;
-    struct spawn_piece pieces[ELF_SEGMENTS_MAX];
+    // One of each segment, in their order, and one of stack and startup block.
+    struct capos_load_piece pieces[ELF_SEGMENTS_MAX + 1];
 };
+static_assert(ELF_SEGMENTS_MAX + 1 <= CAPOS_LOAD_PIECES_MAX);
 
 // Plans a process; `random` makes the addresses unpredictable, `stack_bytes` may be 0.
 // STATUS_INVALID_ARGUMENT: the strings exceed SPAWN_STRING_BYTES_MAX with their tables.
@@ -65,7 +55,13 @@ struct spawn_plan {
                                           uint64_t stack_bytes, uint64_t random,
                                           struct spawn_plan *out_plan);
 
-// Fills the private object, mapped at `private` and zero.
-void spawn_plan_fill(const struct spawn_plan *plan, const struct elf_image *elf,
-                     const uint8_t *file, const struct spawn_strings *strings, uint64_t canary,
-                     uint8_t *private);
+// Takes from the front of a piece what one call of ProcessBuilder.load can still do, which may
+// copy to `room_bytes`, a multiple of SPAWN_PAGE_BYTES and not 0.  Returns whether that is all
+// of it; *piece is the rest.
+[[nodiscard]] bool spawn_piece_take(struct capos_load_piece *piece, uint64_t room_bytes,
+                                    struct capos_load_piece *out_piece,
+                                    uint64_t *out_copied_bytes);
+
+// Writes the startup block: plan->startup_bytes bytes.
+void spawn_plan_startup(const struct spawn_plan *plan, const struct elf_image *elf,
+                        const struct spawn_strings *strings, uint64_t canary, uint8_t *block);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Fuzzes the loader from a file to a process image: of whatever the ELF parser accepts, the
-// plan's pieces are disjoint, lie in user space and in the file, and filling the private
-// object writes inside of it.
+// plan's pieces are disjoint, lie in user space and in the file, and the startup block is
+// written inside of it.
 //
 // The input is a list of changes to a good program, then strings for its arguments.
 #include "spawn_plan.c"
@@ -10,8 +10,6 @@
 #include <test/elf_sample.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-constexpr uint64_t PRIVATE_BYTES_MAX = 16 << 20; // more is right, and slow
 
 static void require(bool condition)
 {
@@ -26,23 +24,26 @@ static uint64_t file_pages_end(uint64_t file_size)
 
 static void check_plan(const struct spawn_plan *plan, uint64_t file_size)
 {
-    uint64_t at = UINT64_C(0x10000), private_at = 0;
+    uint64_t at = UINT64_C(0x10000);
     for (uint32_t i = 0; i < plan->piece_count; i++) {
-        const struct spawn_piece *piece = &plan->pieces[i];
+        const struct capos_load_piece *piece = &plan->pieces[i];
+        uint64_t before = piece->offset_bytes % PAGE;
         require(piece->address >= at && piece->address % PAGE == 0);
-        at = piece->address + piece->shared_bytes + piece->private_bytes + piece->zero_bytes;
+        at = piece->address + piece->length_bytes;
         require(at > piece->address && at % PAGE == 0);
-        require(piece->shared_bytes == 0 || piece->private_bytes == 0);
-        require(piece->shared_bytes == 0 ||
-                piece->file_offset + piece->shared_bytes <= file_pages_end(file_size));
-        require(piece->private_offset == private_at);
-        private_at += piece->private_bytes;
+        if (piece->kind == CAPOS_LOAD_MAP)
+            require(before == 0 && piece->copy_bytes == 0 &&
+                    piece->offset_bytes + piece->length_bytes <= file_pages_end(file_size));
+        else if (piece->copy_bytes != 0)
+            require(before + piece->copy_bytes <= piece->length_bytes &&
+                    piece->offset_bytes + piece->copy_bytes <= file_size);
     }
-    require(plan->stack_base > at && plan->stack_base % PAGE == 0); // a guard between
+    const struct capos_load_piece *last = &plan->pieces[plan->piece_count - 1];
+    require(plan->stack_base == last->address && plan->piece_count > 1);
+    require(plan->stack_base > last[-1].address + last[-1].length_bytes); // a guard between
     require(plan->startup_address == plan->stack_base + plan->stack_bytes);
-    require(plan->startup_address + plan->startup_bytes < UINT64_C(0x7ffffffff000));
-    require(plan->startup_offset == private_at);
-    require(plan->private_bytes == private_at + plan->startup_bytes);
+    require(plan->startup_address + plan->startup_bytes <= at);
+    require(at < UINT64_C(0x7ffffffff000));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -67,11 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (elf_parse(elf, ELF_SAMPLE_BYTES, &image) == ELF_OK &&
         spawn_plan_make(&image, &strings, random << 20, random, &plan) == STATUS_OK) {
         check_plan(&plan, ELF_SAMPLE_BYTES);
-        if (plan.private_bytes <= PRIVATE_BYTES_MAX) {
-            uint8_t *private = calloc(1, plan.private_bytes);
-            spawn_plan_fill(&plan, &image, (const uint8_t *)elf, &strings, random, private);
-            free(private);
-        }
+        uint8_t *block = malloc(plan.startup_bytes);
+        spawn_plan_startup(&plan, &image, &strings, random, block);
+        free(block);
     }
     free(text);
     free(elf);

@@ -79,6 +79,24 @@ interface ProcessBuilder @0x8c70c06ad1c4276b $A.home(kernel) {
     # No higher than the spawner's bound.
   }
   struct ScheduleResults {}
+  load @7 LoadParams -> LoadResults;
+  # Does at once what a program with a file and a stack needs: maps parts of the
+  # file, commits memory that begins with other parts of it, then writes into
+  # what has been committed.
+
+  struct LoadParams {
+    file @0 :MemoryObject;
+    # The file; not device registers.
+    pieces @1 :Data $A.maxBytes(800);
+    # Records of struct capos_load_piece, at most 20; abi/load.h has what they say.
+    # What is copied from the file are 64 pages of memory at most: a larger file
+    # is loaded by several calls.
+    contentsAddress @2 :UInt64;
+    # Where the contents go; ignored without any.
+    contents @3 :Data $A.maxBytes(3072);
+    # What is written at last, into memory that is readWrite.
+  }
+  struct LoadResults {}
   struct MapSnapshotParams {
     snapshot @0 :AddressSpaceSnapshot;
     # The snapshot.

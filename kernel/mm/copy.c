@@ -13,7 +13,7 @@
 
 #include <kernel/debug/panic.h>
 #include <kernel/mm/memory_object.h>
-#include <kernel/mm/region.h>
+#include <kernel/mm/page.h>
 
 static bool access_allows(enum page_access access, bool write)
 {
@@ -137,4 +137,37 @@ enum status space_copy_across(struct space *to_space, uint64_t to, struct space 
         size_bytes -= part;
     }
     return STATUS_OK;
+}
+
+// The frame of a page that was committed a moment ago, so nobody shares it.
+static paddr_t fresh_frame(struct space *space, uint64_t page)
+{
+    enum page_access access;
+    paddr_t frame = arch_space_lookup(&space->arch, page, &access);
+    if (frame != 0)
+        return frame;
+    const struct region *region = region_find(space, page);
+    ASSERT(region != nullptr && region->kind == REGION_ANONYMOUS && !region->lazy);
+    enum status status = page_bring_in(space, region, page);
+    ASSERT(status == STATUS_OK);
+    return arch_space_lookup(&space->arch, page, &access);
+}
+
+void space_fill(struct space *space, uint64_t to, const struct memory_object *object,
+                uint64_t offset_bytes, uint64_t size_bytes)
+{
+    uint64_t in_page = to % PAGE_BYTES;
+    ASSERT(offset_bytes % PAGE_BYTES == in_page);
+    while (size_bytes > 0) {
+        uint64_t part = smaller(size_bytes, PAGE_BYTES - in_page);
+        paddr_t source = memory_object_frame_present(object, offset_bytes - in_page);
+        paddr_t frame = fresh_frame(space, to - in_page);
+        if (source != 0) // else it is zero, as the memory is
+            __builtin_memcpy((uint8_t *)arch_frame_pointer(frame) + in_page,
+                             (const uint8_t *)arch_frame_pointer(source) + in_page, part);
+        to += part;
+        offset_bytes += part;
+        size_bytes -= part;
+        in_page = 0;
+    }
 }

@@ -7,6 +7,7 @@
 //
 // Tested in tests/core/process_test.c and tests/iface/process_test.c.
 
+#include <abi/load.h>
 #include <abi/trace.h>
 #include <gen/kernel/process.h>
 #include <kernel/debug/panic.h>
@@ -18,6 +19,7 @@
 #include <kernel/object/objects.h>
 #include <kernel/sched/process.h>
 #include <lib/container_of.h>
+#include <lib/string.h>
 
 struct builder {
     struct object object;
@@ -181,6 +183,103 @@ enum status process_builder_commit(struct object *self, struct invocation *invoc
     uint64_t address;
     status = space_allocate(space, params->length_bytes, params->address, params->protection,
                             &address, &reason);
+    return builder_note(builder, invocation, status, reason);
+}
+
+// Why a piece isn't one; nullptr if it is, as far as the space doesn't check.
+static const char *piece_problem(const struct capos_load_piece *piece,
+                                 const struct memory_object *file)
+{
+    uint64_t before = piece->offset_bytes % PAGE_BYTES, size = memory_object_size_bytes(file);
+    if (piece->kind > CAPOS_LOAD_COMMIT || piece->reserved0 != 0 || piece->reserved1 != 0)
+        return "pieces: kind 0 or 1, reserved 0";
+    if (piece->address == 0)
+        return "pieces: address: a multiple of 4096, not zero";
+    if (piece->kind == CAPOS_LOAD_MAP)
+        return piece->copy_bytes == 0 ? nullptr : "pieces: copy_bytes: 0 for what is mapped";
+    if (piece->copy_bytes == 0)
+        return nullptr;
+    if (piece->offset_bytes > size || piece->copy_bytes > size - piece->offset_bytes)
+        return "pieces: offset_bytes + copy_bytes is at most the file's size";
+    if (piece->copy_bytes > piece->length_bytes ||
+        before > piece->length_bytes - piece->copy_bytes)
+        return "pieces: what is copied fits into length_bytes";
+    return nullptr;
+}
+
+static enum status load_piece(struct space *space, struct memory_object *file,
+                              const struct capos_load_piece *piece, const char **out_reason)
+{
+    enum protection protection = (enum protection)piece->protection;
+    uint64_t address;
+    *out_reason = piece_problem(piece, file);
+    if (*out_reason != nullptr)
+        return STATUS_INVALID_ARGUMENT;
+    if (piece->kind == CAPOS_LOAD_MAP)
+        return space_map_image(space, file, piece->offset_bytes, piece->length_bytes,
+                               piece->address, protection, &address, out_reason);
+    enum status status = space_allocate(space, piece->length_bytes, piece->address, protection,
+                                        &address, out_reason);
+    if (status == STATUS_OK && piece->copy_bytes > 0)
+        space_fill(space, address + piece->offset_bytes % PAGE_BYTES, file, piece->offset_bytes,
+                   piece->copy_bytes);
+    return status;
+}
+
+// Of the pages that bytes of the file go to; UINT64_MAX if they are no range.
+static uint64_t copied_pages_bytes(const struct capos_load_piece *piece)
+{
+    if (piece->copy_bytes == 0)
+        return 0;
+    if (piece->copy_bytes > CAPOS_LOAD_COPY_BYTES_MAX)
+        return UINT64_MAX;
+    uint64_t bytes = piece->offset_bytes % PAGE_BYTES + piece->copy_bytes;
+    return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+}
+
+static enum status load_pieces(struct space *space, struct memory_object *file,
+                               const struct wire_data *pieces, const char **out_reason)
+{
+    uint64_t room_bytes = CAPOS_LOAD_COPY_BYTES_MAX;
+    struct capos_load_piece piece;
+    static_assert(PROCESS_BUILDER_LOAD_PARAMS_PIECES_BYTES_MAX ==
+                  CAPOS_LOAD_PIECES_MAX * sizeof piece);
+    if (pieces->size_bytes % sizeof piece != 0 || memory_object_cache(file) != PAGE_CACHED) {
+        *out_reason = "pieces: records of 40 bytes; file: no device registers";
+        return STATUS_INVALID_ARGUMENT;
+    }
+    for (uint32_t at = 0; at < pieces->size_bytes; at += sizeof piece) {
+        memcpy(&piece, pieces->data + at, sizeof piece);
+        uint64_t copied_bytes = copied_pages_bytes(&piece);
+        if (copied_bytes > room_bytes) {
+            *out_reason = "pieces: at most 64 pages with bytes of the file";
+            return STATUS_INVALID_ARGUMENT;
+        }
+        room_bytes -= copied_bytes;
+        enum status status = load_piece(space, file, &piece, out_reason);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+enum status process_builder_load(struct object *self, struct invocation *invocation,
+                                 const struct process_builder_load_params *params)
+{
+    struct builder *builder = builder_of(self);
+    enum status status = builder_check(builder, invocation);
+    if (status != STATUS_OK)
+        return status;
+    struct space *space = &builder->process->space;
+    const char *reason = nullptr;
+    struct memory_object *file = memory_object_of(invocation_object(invocation, params->file));
+    status = load_pieces(space, file, &params->pieces, &reason);
+    if (status == STATUS_OK && params->contents.size_bytes > 0 &&
+        space_copy_out(space, params->contents_address, params->contents.data,
+                       params->contents.size_bytes) != STATUS_OK) {
+        status = STATUS_INVALID_ARGUMENT;
+        reason = "contentsAddress: in memory that is readWrite, with all contents";
+    }
     return builder_note(builder, invocation, status, reason);
 }
 

@@ -4,6 +4,7 @@
 // The last test compares with the schema, so no method can be forgotten.
 #include "core_test.h"
 
+#include <abi/load.h>
 #include <gen/descriptor.h>
 #include <gen/wire/boot_package.h>
 #include <gen/wire/console.h>
@@ -551,6 +552,21 @@ static enum status build_a_child_that_is_recorded(void)
     call = call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_MAP);
     WITH(&call, process_builder_map_params, .object = 0, .length_bytes = PAGE_BYTES,
          .address = CHILD_MEMORY, .protection = PROTECTION_READ);
+    call.transfers = transfers;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    const struct capos_load_piece piece = {.address = CHILD_MEMORY + 8 * PAGE_BYTES,
+                                           .length_bytes = 3 * PAGE_BYTES,
+                                           .copy_bytes = PAGE_BYTES + 1,
+                                           .kind = CAPOS_LOAD_COMMIT,
+                                           .protection = PROTECTION_READ_WRITE};
+    call = call_of(builder, INTERFACE_PROCESS_BUILDER, PROCESS_BUILDER_METHOD_LOAD);
+    WITH(&call, process_builder_load_params, .file = 0,
+         .pieces = {(const uint8_t *)&piece, sizeof piece},
+         .contents_address = CHILD_MEMORY + 11 * PAGE_BYTES - 1,
+         .contents = {(const uint8_t *)"x", 1});
     call.transfers = transfers;
     call.transfer_count = 1;
     status = run(1, &call, &cqe);

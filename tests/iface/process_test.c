@@ -3,6 +3,7 @@
 // nothing stays behind, however a process ends.
 #include <capos/test.h>
 
+#include <abi/load.h>
 #include <capos/syscall.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/memory_budget.h>
@@ -575,6 +576,149 @@ static void two_mappings_do_not_overlap(void)
     process_builder_cap_release(&builder);
 }
 
+// A file whose bytes tell their place.
+static memory_object_cap file_create(uint8_t *out_bytes)
+{
+    memory_object_cap file = {};
+    uint64_t address = 0;
+    CHECK_OK(memory_budget_create_memory_object(test_budget(), 4 * PAGE, &file));
+    CHECK_OK(virtual_memory_map(test_memory(), file, 0, 3 * PAGE, 0, PROTECTION_READ_WRITE,
+                                &address)); // the last page is never touched
+    for (uint64_t i = 0; i < 3 * PAGE; i++)
+        out_bytes[i] = ((uint8_t *)address)[i] = (uint8_t)(i * 7 + i / PAGE);
+    memset(out_bytes + 3 * PAGE, 0, PAGE);
+    CHECK_OK(virtual_memory_unmap(test_memory(), address, 3 * PAGE));
+    return file;
+}
+
+// A program copies what it was loaded with into an object, from which the test reads.
+static void load_puts_each_byte_where_it_belongs(void)
+{
+    static uint8_t bytes[4 * 4096], page[4096];
+    // mov rsi, rdx; mov ecx, 0x6000; mov rdi, [rsi + 0x6000]; rep movsb; ud2
+    static const uint8_t code[] = {0x48, 0x89, 0xd6, 0xb9, 0x00, 0x60, 0x00, 0x00, 0x48, 0x8b,
+                                   0xbe, 0x00, 0x60, 0x00, 0x00, 0xf3, 0xa4, 0x0f, 0x0b};
+    constexpr uint64_t out = 0x900000, at = 0x700000;
+    memory_object_cap file = file_create(bytes), program = code_create(code, sizeof code);
+    memory_object_cap copy = {};
+    process_builder_cap builder = builder_create("loaded");
+    const struct capos_load_piece pieces[] = {
+        {at, 2 * PAGE, 0x1000, 0, CAPOS_LOAD_MAP, PROTECTION_READ, 0, 0},
+        {at + 2 * PAGE, 3 * PAGE, 0xe10, 0x12f0, CAPOS_LOAD_COMMIT, PROTECTION_READ, 0, 0},
+        {at + 5 * PAGE, PAGE, 0x2ff8, 0x208, CAPOS_LOAD_COMMIT, PROTECTION_NONE, 0, 0},
+        {at + 6 * PAGE, PAGE, 0, 0, CAPOS_LOAD_COMMIT, PROTECTION_READ_WRITE, 0, 0},
+    };
+    struct capos_load_piece readable[4];
+    memcpy(readable, pieces, sizeof pieces);
+    readable[2].offset_bytes = 0x2e00; // ends in the page that was never touched
+    readable[2].copy_bytes = 0x200;
+    readable[2].protection = PROTECTION_READ;
+    CHECK_STATUS(process_builder_load(builder, file, pieces, sizeof pieces, 0, nullptr, 0),
+                 STATUS_INVALID_ARGUMENT); // 0x2ff8 + 0x208 doesn't fit into its page
+    process_builder_cap_release(&builder);
+
+    builder = builder_create("loaded");
+    CHECK_OK(memory_budget_create_memory_object(test_budget(), 6 * PAGE, &copy));
+    CHECK_OK(process_builder_load(builder, file, readable, sizeof readable, at + 6 * PAGE, &out,
+                                  sizeof out));
+    CHECK_OK(process_builder_map(builder, program, 0, PAGE, CODE, PROTECTION_READ_EXECUTE));
+    CHECK_OK(process_builder_map(builder, copy, 0, 6 * PAGE, out, PROTECTION_READ_WRITE));
+    process_handle_cap process = {};
+    struct test_end end = {};
+    CHECK_OK(process_builder_start(builder, CODE, STACK, at, &process));
+    CHECK_OK(test_wait(process, &end));
+    CHECK_EQ(end.fault, FAULT_KIND_ILLEGAL_INSTRUCTION);
+    for (uint64_t i = 0; i < 6; i++) {
+        static uint8_t expected[4096];
+        memset(expected, 0, sizeof expected);
+        if (i < 2)
+            memcpy(expected, bytes + (1 + i) * PAGE, PAGE);
+        if (i == 2)
+            memcpy(expected + 0xe10, bytes + 0xe10, 0x1f0);
+        if (i == 3)
+            memcpy(expected, bytes + 0x1000, 0x1000);
+        if (i == 4)
+            memcpy(expected, bytes + 0x2000, 0x100);
+        if (i == 5)
+            memcpy(expected + 0xe00, bytes + 0x2e00, 0x200);
+        size_t size;
+        CHECK_OK(memory_object_read(copy, i * PAGE, (uint32_t)PAGE, page, sizeof page, &size));
+        CHECK(memcmp(page, expected, PAGE) == 0);
+    }
+    process_builder_cap_release(&builder);
+    memory_object_cap_release(&copy);
+    memory_object_cap_release(&program);
+    memory_object_cap_release(&file);
+}
+
+// Each of these spoils a builder of its own.
+static void check_load(struct capos_load_piece piece, size_t pieces_bytes, uint64_t address,
+                       size_t contents_bytes, enum status expected)
+{
+    static const uint8_t contents[4096];
+    struct capos_load_piece pieces[2] = {piece, piece};
+    memory_object_cap object = {}, view = {};
+    process_builder_cap builder = builder_create("load");
+    CHECK_OK(memory_budget_create_memory_object(test_budget(), 100 * PAGE, &object));
+    CHECK_OK(memory_object_view(object, 0, 100 * PAGE, false, false, &view));
+    CHECK_STATUS(process_builder_load(builder, view, pieces, pieces_bytes, address, contents,
+                                      contents_bytes),
+                 expected);
+    process_builder_cap_release(&builder);
+    memory_object_cap_release(&view);
+    memory_object_cap_release(&object);
+}
+
+static void load_refuses_what_no_piece_may_be(void)
+{
+    constexpr enum status ok = STATUS_OK, bad = STATUS_INVALID_ARGUMENT;
+    constexpr uint8_t map = CAPOS_LOAD_MAP, commit = CAPOS_LOAD_COMMIT;
+    constexpr uint8_t read = PROTECTION_READ, write = PROTECTION_READ_WRITE;
+    static const struct {
+        struct capos_load_piece piece;
+        enum status expected;
+    } cases[] = {
+        {{CODE, PAGE, 0, 0, map, read, 0, 0}, ok},
+        {{CODE, PAGE, 0, 0, map, write, 0, 0}, bad}, // the file isn't writable
+        {{CODE, PAGE, 0, 0, map, PROTECTION_READ_EXECUTE, 0, 0}, bad},
+        {{CODE, PAGE, 0, 0, map, 9, 0, 0}, bad},
+        {{CODE, PAGE, 0, 0, 2, read, 0, 0}, bad},
+        {{CODE, PAGE, 0, 0, map, read, 1, 0}, bad},
+        {{CODE, PAGE, 0, 0, map, read, 0, 1}, bad},
+        {{CODE, PAGE, 0, 1, map, read, 0, 0}, bad},
+        {{CODE, PAGE, 8, 0, map, read, 0, 0}, bad},
+        {{CODE, PAGE, 100 * PAGE, 0, map, read, 0, 0}, bad},
+        {{0, PAGE, 0, 0, map, read, 0, 0}, bad},
+        {{CODE + 1, PAGE, 0, 0, map, read, 0, 0}, bad},
+        {{CODE, 0, 0, 0, map, read, 0, 0}, bad},
+        {{CODE, PAGE, 0, 0, commit, write, 0, 0}, ok},
+        {{CODE, PAGE, 0, PAGE, commit, read, 0, 0}, ok},
+        {{CODE, PAGE, UINT64_MAX, 0, commit, write, 0, 0}, ok}, // nothing is copied
+        {{0, PAGE, 0, 0, commit, write, 0, 0}, bad},
+        {{CODE, PAGE, 0, PAGE + 1, commit, write, 0, 0}, bad},
+        {{CODE, PAGE, 1, PAGE, commit, write, 0, 0}, bad},
+        {{CODE, PAGE, UINT64_MAX, 1, commit, write, 0, 0}, bad},
+        {{CODE, PAGE, 0, UINT64_MAX, commit, write, 0, 0}, bad},
+        {{CODE, PAGE, 100 * PAGE - 1, 2, commit, write, 0, 0}, bad},
+        {{CODE, 64 * PAGE, 0, 64 * PAGE, commit, write, 0, 0}, ok},
+        {{CODE, 65 * PAGE, 1, 64 * PAGE, commit, write, 0, 0}, bad},
+        {{0x7ffffffff000, PAGE, 0, 1, commit, write, 0, 0}, bad},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_load(cases[i].piece, sizeof cases[i].piece, 0, 0, cases[i].expected);
+    struct capos_load_piece good = cases[13].piece;
+    check_load(good, sizeof good - 1, 0, 0, bad);
+    check_load(good, 2 * sizeof good, 0, 0, STATUS_FAILED); // both at the same address
+    check_load(good, 0, 0, 0, ok);
+    check_load(good, sizeof good, CODE, 3072, ok);
+    check_load(good, sizeof good, CODE + PAGE - 1, 1, ok);
+    check_load(good, sizeof good, CODE + PAGE - 1, 2, bad);
+    check_load(good, sizeof good, UINT64_MAX, 2, bad);
+    check_load(good, 0, CODE, 1, bad);
+    good.protection = PROTECTION_READ;
+    check_load(good, sizeof good, CODE, 1, bad);
+}
+
 static void check_grant(const char *name, size_t name_bytes, enum status expected)
 {
     process_builder_cap builder = builder_create("grant");
@@ -795,6 +939,8 @@ static void tests(void)
     RUN(a_process_is_built_in_one_batch);
     RUN(map_refuses_what_the_object_or_the_space_forbids);
     RUN(two_mappings_do_not_overlap);
+    RUN(load_puts_each_byte_where_it_belongs);
+    RUN(load_refuses_what_no_piece_may_be);
     RUN(the_name_of_a_grant_is_checked);
     RUN(the_capset_has_an_end);
     RUN(a_builder_is_not_granted_to_itself);
