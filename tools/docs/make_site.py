@@ -139,6 +139,7 @@ class Site:
                           + place[len(place.partition('#')[0]):]
                           for name, place in json.load(file).items()}
         self.sources = {}            # files that pages link to and that are no pages: names
+        self.pictures = set()        # files that pages show
 
     def add(self, path, full):
         with open(full, encoding='utf-8') as file:
@@ -151,6 +152,8 @@ class Site:
             for child in token.children or []:
                 if child.type == 'link_open':
                     child.attrSet('href', self.target(page, child.attrGet('href')))
+                elif child.type == 'image':
+                    self.show(page, child.attrGet('src'))
         return re.sub(r'<table>(.*?)</table>', lambda match: table(match[1]), self.render(page),
                       flags=re.S)
 
@@ -210,6 +213,13 @@ class Site:
             self.sources.setdefault(path, set())
             return relative(path + '.html', page)
         sys.exit(f'{page.path}: {href} leads nowhere')
+
+    def show(self, page, src):
+        """A picture lies on the site where it lies in the tree."""
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(page.path), src))
+        if not os.path.isfile(os.path.join(self.root, path)):
+            sys.exit(f'{page.path}: there is no picture {src}')
+        self.pictures.add(path)
 
     # ---- Around it
 
@@ -292,6 +302,9 @@ class Site:
         for path, names in sorted(self.sources.items()):
             url, text = self.source_page(path, names)
             files[url] = text
+        for path in self.pictures:
+            with open(os.path.join(self.root, path), encoding='utf-8') as file:
+                files[path] = file.read()
         for name in ASSETS:
             with open(os.path.join(HERE, 'theme', name), encoding='utf-8') as file:
                 files[name] = file.read()
