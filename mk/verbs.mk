@@ -62,8 +62,15 @@ soak: host kernel fuzz-build volume-build build/system/test.package ## Runs the 
 model: ## Verifies the models of the kernel's protocols, and that they notice faults
 	$(Q)$(PYTHON) -B tools/model/run.py
 
-bench: ready ## Measures the figures, in guest instructions
+bench: ready ## Measures what operations cost, beside Linux: a table, and build/bench/latest.json
 	$(Q)$(PYTHON) -B tools/bench/bench.py
+
+.PHONY: bench-docs bench-growth
+bench-docs: ready ## Measures and writes the figures into docs/performance.md
+	$(Q)$(PYTHON) -B tools/bench/bench.py --docs
+
+bench-growth: ready ## Measures how costs grow; fails if one grows faster than the logarithm
+	$(Q)$(PYTHON) -B tools/bench/bench.py --growth
 
 WHY ?=
 bench-accept: ready ## Records the figures that may not grow by over 5 %: make bench-accept WHY='what it is for'

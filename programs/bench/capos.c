@@ -197,7 +197,7 @@ void system_peer_start(void)
     static const char *const arguments[] = {"bench", "peer"};
     struct capos_image image;
     image_open(&image, "bench");
-    peer.server = server_start(&image, arguments, 2, &peer.process);
+    peer.server = server_start(&image, arguments, 2, 0, &peer.process);
     uint64_t address;
     memory_object_cap object = shared_create(&address);
     shared_pass(object);

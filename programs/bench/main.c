@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The operations whose cost tools/bench/bench.py measures.
 //
-//     bench        measures, and prints which regions were marked
-//     bench peer   the other process of some rows: peer.h
+//     bench               measures, and prints which regions were marked
+//     bench peer          the other process of some rows: peer.h
+//     bench growth WHAT   measures how costs grow: growth.h
 //
 // rows.c has the operations that other systems have too; here are those of capOS alone.
 // Needs timer, spawner, boot, threads, forker, ramfs and, for random addresses, entropy.
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "growth.h"
 #include "measure.h"
 #include "peer.h"
 #include "rows.h"
@@ -32,7 +34,7 @@ static void measure_ring_ping(const char *region, const char *bytes, const char 
     static_assert(MEASURE_BATCHES == 6);
     struct capos_image image;
     image_open(&image, "ring_ping");
-    echo_cap server = server_start(&image, serve, 2, nullptr);
+    echo_cap server = server_start(&image, serve, 2, 0, nullptr);
     struct capos_spawn_grant grants[] = {
         {.name = "server", .capability = capos_transfer_move(server.id)},
         {.name = "gift", .capability = capos_transfer_copy(setup.budget.id)},
@@ -69,11 +71,11 @@ static void measure_typed(void)
     struct capos_image image;
     image_open(&image, "echo_server");
     static const char *const arguments[] = {"echo_server", "large"};
-    echo_cap server = server_start(&image, arguments, 1, nullptr);
+    echo_cap server = server_start(&image, arguments, 1, 0, nullptr);
     MEASURE("ipc_typed_rt_0", 100, echo(server, 0));
     MEASURE("ipc_typed_rt_32", 100, ping(server)); // a pointer and three words
     MEASURE("ipc_typed_rt_cap", 50, pass(server, setup.timer.id));
-    echo_cap large = server_start(&image, arguments, 2, nullptr);
+    echo_cap large = server_start(&image, arguments, 2, 0, nullptr);
     MEASURE("ipc_typed_rt_256", 50, echo(large, 256));
     MEASURE("ipc_typed_rt_4096", 50, echo(large, 4096));
 }
@@ -114,6 +116,11 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "peer") == 0)
         return peer_main();
     setup_find();
+    if (argc > 2 && strcmp(argv[1], "growth") == 0) {
+        growth_measure(argv[2]);
+        measure_print();
+        return 0;
+    }
     print_memory();
     measure_ring_ping("ipc_rt_0", "0", nullptr);
     measure_ring_ping("ipc_rt_32", "32", nullptr);

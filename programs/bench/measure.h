@@ -6,12 +6,12 @@
 constexpr unsigned MEASURE_BATCHES = 6; // the first warms up; the host leaves it out
 
 // A region's own overhead is the call of the two marks: six instructions a batch.
-#define MEASURE(name, operations, operation)                     \
-    for (unsigned batch = 0; batch < MEASURE_BATCHES; batch++) { \
-        measure_begin((name), (operations));                     \
-        for (unsigned i = 0; i < (operations); i++)              \
-            operation;                                           \
-        measure_end();                                           \
+#define MEASURE(name, operations, operation)                        \
+    for (unsigned batch_ = 0; batch_ < MEASURE_BATCHES; batch_++) { \
+        measure_begin((name), (operations));                        \
+        for (unsigned done_ = 0; done_ < (operations); done_++)     \
+            operation;                                              \
+        measure_end();                                              \
     }
 
 void measure_begin(const char *name, unsigned operations);

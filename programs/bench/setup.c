@@ -58,7 +58,8 @@ process_handle_cap image_start(const struct capos_image *image, const char *cons
 }
 
 echo_cap server_start(const struct capos_image *image, const char *const *arguments,
-                      uint32_t argument_count, process_handle_cap *out_process)
+                      uint32_t argument_count, uint64_t stack_bytes,
+                      process_handle_cap *out_process)
 {
     endpoint_cap endpoint;
     echo_cap server;
@@ -68,7 +69,8 @@ echo_cap server_start(const struct capos_image *image, const char *const *argume
         {.name = "endpoint", .capability = capos_transfer_move(endpoint.id)},
         {.name = "memory", .capability = capos_transfer_copy(setup.spawner.memory.id)},
     };
-    process_handle_cap process = image_start(image, arguments, argument_count, grants, 2, 0);
+    process_handle_cap process =
+        image_start(image, arguments, argument_count, grants, 2, stack_bytes);
     if (out_process != nullptr)
         *out_process = process;
     else

@@ -26,8 +26,9 @@ process_handle_cap image_start(const struct capos_image *image, const char *cons
                                uint32_t argument_count, const struct capos_spawn_grant *grants,
                                uint32_t grant_count, uint64_t stack_bytes);
 // Starts a server of Echo and returns an object of it; *out_process (may be null) is the
-// caller's.
+// caller's.  stack_bytes 0: what a program gets that asks for nothing.
 echo_cap server_start(const struct capos_image *image, const char *const *arguments,
-                      uint32_t argument_count, process_handle_cap *out_process);
+                      uint32_t argument_count, uint64_t stack_bytes,
+                      process_handle_cap *out_process);
 // Waits for a process, which must exit with 0, and releases the handle.
 void process_await(process_handle_cap process);

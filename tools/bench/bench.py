@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measures what the operations of capOS cost, in guest instructions.
+"""Measures what the operations of capOS cost, beside Linux on the same machine.
 
-    bench.py                        measures all, prints a table, writes build/bench/latest.json
+    bench.py                        measures all; prints a table, writes build/bench/latest.json
+                                    and pictures beside it
+    bench.py --docs                 the same, and writes the figures into docs/performance.md and
+                                    Linux's into recorded.json
+    bench.py --growth [WHAT]        only how costs grow; fails if one grows faster than O(log n)
     bench.py --check                compares the instructions with what is owed and with the
                                     recorded baseline; fails if a figure is exceeded
     bench.py --accept [--why TEXT]  records the figures in baseline.json
@@ -18,8 +22,14 @@ import re
 import sys
 
 import baseline
+import chart
 import figures
+import growth
 import guest
+import linux
+import linux_kernel
+import report
+from rows import NAMES
 
 # The figures that are owed.
 LIMITS = {
@@ -37,9 +47,10 @@ LIMITS = {
     'file_open_close': 6000,
     'file_read_4096': 2500,
     'file_read_mib': 142900,
-    'boot_prompt_wall_s': 0.3,
 }
 MEMORY_MIB = 512        # of the machine whose free memory is looked at
+DOCS = guest.ROOT / 'docs'
+IMAGE = guest.ROOT / 'build/kernel/kernel.elf', guest.ROOT / 'build/system/default.package'
 
 
 def instructions(measured):
@@ -50,7 +61,7 @@ def instructions(measured):
 
 def check(plugin):
     """What is exceeded: lines for people."""
-    counts = instructions(guest.measure_capos(plugin))
+    counts = instructions(guest.measure_capos(plugin, memory_mib=MEMORY_MIB))
     for name, limit in LIMITS.items():
         if round(counts.get(name, 0)) > limit:  # a batch's marks are a fraction
             yield f'{name}: {counts[name]}, and {limit} are owed'
@@ -58,46 +69,108 @@ def check(plugin):
 
 
 def accept(plugin, why):
-    rows, unexplained = baseline.accept(baseline.load(), instructions(
-        guest.measure_capos(plugin)), why)
+    counts = instructions(guest.measure_capos(plugin, memory_mib=MEMORY_MIB))
+    rows, unexplained = baseline.accept(baseline.load(), counts, why)
     if unexplained:
         sys.exit(f'bench: these cost more than before: {", ".join(unexplained)}.  Say why: '
                  "make bench-accept WHY='...'")
     baseline.save(rows)
 
 
+# ---- All of it ----------------------------------------------------------------------
+
 def mem_after_boot_mib(measured):
     """What isn't free when a program starts."""
-    free_bytes = int(re.search(r'^free_bytes (\d+)$', measured.output, re.M)[1])
+    free_bytes = int(re.search(r'^free_bytes (\d+)\s*$', measured.output, re.M)[1])
     return round(MEMORY_MIB - free_bytes / 2**20, 1)
 
 
-def measure(plugin):
+def plain(**values):
+    return {name: {'value': value} for name, value in values.items()}
+
+
+def measure_capos(plugin):
+    """({row: figure}, the same of what Linux has no counterpart of)"""
     counted = guest.measure_capos(plugin, memory_mib=MEMORY_MIB)
     timed = guest.measure_capos(plugin, memory_mib=MEMORY_MIB, wall=True)
-    rows = [{'name': name, 'unit': 'instructions', 'capos': row['instructions'],
-             'rep_bytes': row['rep_bytes'], 'cr3_writes': row['cr3_writes'],
-             'wall_us': round(timed.rows[name]['wall_ns'] / 1000, 2)}
-            for name, row in counted.rows.items()]
-    system = guest.ROOT / 'build/system/default.package', guest.ROOT / 'build/kernel/kernel.elf'
-    return rows + [
-        {'name': 'boot_user_insns', 'unit': 'instructions', 'capos': counted.boot_instructions},
-        {'name': 'boot_prompt_wall_s', 'unit': 's', 'capos': figures.prompt_wall_s()},
-        {'name': 'mem_after_boot_mib', 'unit': 'MiB', 'capos': mem_after_boot_mib(counted)},
-        {'name': 'ram_min_mib', 'unit': 'MiB', 'capos': figures.ram_min_mib()},
-        {'name': 'image_mib', 'unit': 'MiB', 'capos': figures.image_mib(*system)},
-    ]
+    all_figures = report.with_wall({name: report.figure_of(row)
+                                    for name, row in counted.rows.items()}, timed.rows)
+    all_figures |= plain(boot_user_insns=counted.boot_instructions,
+                         boot_prompt_wall_s=figures.prompt_wall_s(),
+                         mem_after_boot_mib=mem_after_boot_mib(counted),
+                         ram_min_mib=figures.ram_min_mib(),
+                         image_mib=figures.image_mib(*IMAGE))
+    return ({name: all_figures[name] for name in NAMES if name in all_figures},
+            {name: figure for name, figure in all_figures.items() if name not in NAMES})
 
 
-def show(rows):
-    print(f'{"operation":24} {"capOS":>10} {"rep bytes":>10} {"CR3":>4} {"wall us":>9}  unit')
-    for row in rows:
-        print(f'{row["name"]:24} {row["capos"]:>10} {row.get("rep_bytes", ""):>10} '
-              f'{row.get("cr3_writes", ""):>4} {row.get("wall_us", ""):>9}  {row["unit"]}')
+def measure_linux(plugin, kernel):
+    """{row: figure}"""
+    machine = linux.Machine(kernel.path, plugin)
+    counted, _ = machine.measure(MEMORY_MIB)
+    timed, _ = machine.measure(MEMORY_MIB, wall=True)
+    found = report.with_wall({name: report.figure_of(row, way) for name, (way, row)
+                              in linux.cheapest(counted.rows).items()}, timed.rows)
+    return found | plain(boot_user_insns=counted.boot_instructions,
+                         boot_prompt_wall_s=machine.ready_wall_s(MEMORY_MIB),
+                         mem_after_boot_mib=mem_after_boot_mib(counted),
+                         ram_min_mib=machine.ram_min_mib(),
+                         image_mib=figures.image_mib(kernel.path, machine.initrd))
+
+
+def linux_figures(plugin, recorded):
+    """({row: figure}, where they come from in words, the version if they were measured)"""
+    try:
+        kernel = linux_kernel.fetch()
+        print(f'Linux {kernel.version} ...', file=sys.stderr)
+        return measure_linux(plugin, kernel), describe(kernel.version), kernel.version
+    except (linux_kernel.Unavailable, guest.GuestError) as error:
+        version = recorded.get('linux', {}).get('version', 'none')
+        return report.recorded_linux(recorded), \
+            f'{describe(version)}, RECORDED, not measured now: {error}', None
+
+
+def describe(version):
+    return f"Debian's {linux_kernel.NAME} {version}, default settings"
+
+
+def measure_all(plugin, docs):
+    recorded = report.load_recorded()
+    ours, more = measure_capos(plugin)
+    theirs, source, version = linux_figures(plugin, recorded)
+    rows = report.join(ours, theirs)
+    print(report.table(rows, more, source, recorded), end='\n\n', flush=True)
+    panels = growth.measure(plugin)
+    print(growth.table(panels))
+    latest = report.latest(rows, more, source, recorded) | {'growth': growth.as_json(panels)}
+    (guest.OUT / 'latest.json').write_text(json.dumps(latest, indent=1) + '\n', 'utf-8')
+    pictures = {'performance.svg': chart.operations(rows, recorded, source),
+                'growth.svg': chart.growth(panels)}
+    for name, text in pictures.items():
+        (guest.OUT / name).write_text(text, 'utf-8')
+    if docs:
+        write_docs(rows, source, recorded, panels, pictures)
+        if version is not None:
+            report.save_linux(version, theirs)
+
+
+def write_docs(rows, source, recorded, panels, pictures):
+    page = DOCS / 'performance.md'
+    text = page.read_text('utf-8')
+    for heading, section in (('Figures', report.markdown(rows, source, recorded)),
+                             ('Growth', growth.markdown(panels)),
+                             ('The rows', report.explanations())):
+        text = report.insert(text, heading, section)
+    page.write_text(text, 'utf-8')
+    for name, picture in pictures.items():
+        (DOCS / name).write_text(picture, 'utf-8')
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--docs', action='store_true', help='write the figures into docs')
+    parser.add_argument('--growth', nargs='?', const='', metavar='WHAT',
+                        help='measure only how costs grow')
     parser.add_argument('--check', action='store_true', help='fail when a figure is exceeded')
     parser.add_argument('--accept', action='store_true', help='record the figures')
     parser.add_argument('--why', default='', help='why figures grew')
@@ -110,9 +183,11 @@ def main():
     if arguments.accept:
         accept(plugin, arguments.why)
         return 0
-    rows = measure(plugin)
-    show(rows)
-    (guest.OUT / 'latest.json').write_text(json.dumps({'rows': rows}, indent=1) + '\n')
+    if arguments.growth is not None:
+        panels = growth.measure(plugin, arguments.growth or None)
+        print(growth.table(panels))
+        return 1 if any(worse for *_, worse in growth.judge(panels)) else 0
+    measure_all(plugin, arguments.docs)
     return 0
 
 

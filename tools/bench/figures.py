@@ -43,8 +43,9 @@ def prompt_wall_s():
 def prompt_once():
     ours, theirs = pty.openpty()
     start = time.monotonic()
-    process = subprocess.Popen([str(guest.CAPOS), 'shell'], stdin=theirs, stdout=theirs,
-                               stderr=theirs, start_new_session=True)
+    command = [str(guest.CAPOS), 'shell', *guest.as_options(guest.MACHINE)]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs,
+                               start_new_session=True)
     os.close(theirs)
     seen = b''
     try:

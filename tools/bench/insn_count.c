@@ -7,14 +7,15 @@
 // For each region that ends, a line goes to the output:
 //     region id instructions user kernel rep_bytes cr3_writes wall_ns
 // and one when user code runs for the first time since the machine was started:
-//     user instructions wall_ns
+//     user instructions
 // A string instruction with a rep prefix counts once, as a performance counter counts it;
 // the bytes that it moves are counted beside it.  User and kernel are told apart by the
 // sign of the address: a kernel that has never run at a negative one hasn't got to user code,
 // and what runs at a positive one before is firmware and the start of the kernel.
 //
 // Counting slows the guest down.  With the argument `wall` nothing but the marks is looked at;
-// then the wall times of regions mean something, and all other numbers are 0.
+// then the wall times of regions mean something, and all other numbers are 0.  They are the time
+// that the thread ran that emulates the CPU: wall time as it is on a host that does nothing else.
 //
 // With profile=FILE, FILE gets for each region that ends the line "region", then for each
 // instruction that ran in it, and each iteration of a string instruction,
@@ -81,7 +82,7 @@ static bool user_code_ran;
 static uint64_t wall_ns(void)
 {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (uint64_t)time.tv_sec * 1'000'000'000 + (uint64_t)time.tv_nsec;
 }
 
@@ -89,7 +90,7 @@ static void count_user(unsigned, void *)
 {
     if (!user_code_ran && now.kernel > 0) {
         user_code_ran = true;
-        fprintf(output, "user %" PRIu64 " %" PRIu64 "\n", now.user + now.kernel, wall_ns());
+        fprintf(output, "user %" PRIu64 "\n", now.user + now.kernel);
         fflush(output);
     }
     now.user++;

@@ -39,8 +39,8 @@ ASSETS = ('style.css', 'search.js')
 NAVIGATION = [
     ('Start', ['README.md', 'docs/tutorial.md', 'docs/capos.md']),
     ('How to', ['docs/how-to/']),
-    ('Understand', ['docs/security.md', 'docs/invariants.md', 'docs/design.md',
-                    'docs/glossary.md']),
+    ('Understand', ['docs/security.md', 'docs/performance.md', 'docs/invariants.md',
+                    'docs/design.md', 'docs/glossary.md']),
     ('Change', ['CONTRIBUTING.md', 'docs/decisions/README.md']),
     ('Reference', [REFERENCE + '/README.md', REFERENCE + '/errors.md',
                    REFERENCE + '/manifest.md', REFERENCE + '/invariants.md', REFERENCE + '/']),
