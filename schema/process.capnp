@@ -70,6 +70,11 @@ interface ProcessBuilder @0x8c70c06ad1c4276b $A.home(kernel) {
   # ThreadSpawner that the caller holds.  They become the thread's own bounds:
   # no need to grant the spawner to a process that starts no threads.
 
+  load @7 LoadParams -> LoadResults;
+  # Does at once what a program with a file and a stack needs: maps parts of the
+  # file, commits memory that begins with other parts of it, then writes into
+  # what has been committed.
+
   struct ScheduleParams {
     bounds @0 :ThreadSpawner;
     # What allows it.
@@ -79,11 +84,6 @@ interface ProcessBuilder @0x8c70c06ad1c4276b $A.home(kernel) {
     # No higher than the spawner's bound.
   }
   struct ScheduleResults {}
-  load @7 LoadParams -> LoadResults;
-  # Does at once what a program with a file and a stack needs: maps parts of the
-  # file, commits memory that begins with other parts of it, then writes into
-  # what has been committed.
-
   struct LoadParams {
     file @0 :MemoryObject;
     # The file; not device registers.
