@@ -229,8 +229,10 @@ static bool do_rename(struct model *model)
     struct found from, to;
     path_random(model, path);
     path_random(model, to_path);
+    uint32_t replacements = model->files->without_exchange ? DIRECTORY_REPLACEMENT_EXCHANGE
+                                                           : DIRECTORY_REPLACEMENT_COUNT;
     enum directory_replacement replacement =
-        (enum directory_replacement)below(model, DIRECTORY_REPLACEMENT_COUNT);
+        (enum directory_replacement)below(model, replacements);
     // Both paths are walked before anything is compared.
     enum file_outcome expected = path_find(model, path, &from);
     if (expected == FILE_OUTCOME_OK)

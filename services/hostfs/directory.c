@@ -849,15 +849,36 @@ static enum file_outcome rename_send(struct worker *worker, const struct place *
     return changed(worker, to, outcome_of(error));
 }
 
+// What the names stand for, before the host is asked: it looks first whether the directories
+// contain each other, and says `notEmpty` of one that a file in it is to replace.
+static enum file_outcome replacement_check(const struct victim *source,
+                                           const struct victim *victim,
+                                           enum directory_replacement replacement)
+{
+    bool exchange = replacement == DIRECTORY_REPLACEMENT_EXCHANGE;
+    if (!source->there || (exchange && !victim->there))
+        return FILE_OUTCOME_NOT_FOUND;
+    if (exchange)
+        return FILE_OUTCOME_NOT_SUPPORTED;
+    if (!victim->there)
+        return FILE_OUTCOME_OK;
+    if (replacement == DIRECTORY_REPLACEMENT_REFUSE)
+        return FILE_OUTCOME_EXISTS;
+    if (source->is_directory == victim->is_directory)
+        return FILE_OUTCOME_OK;
+    return source->is_directory ? FILE_OUTCOME_NOT_DIRECTORY : FILE_OUTCOME_IS_DIRECTORY;
+}
+
 static enum file_outcome rename_within(struct worker *worker, const struct place *from,
                                        const struct place *to,
                                        enum directory_replacement replacement)
 {
     struct victim source = victim_look(worker, from->fid, last_name(&worker->path));
     struct victim victim = victim_look(worker, to->fid, last_name(&worker->to_path));
-    if (replacement == DIRECTORY_REPLACEMENT_REFUSE && victim.there)
-        return source.there ? FILE_OUTCOME_EXISTS : FILE_OUTCOME_NOT_FOUND;
-    enum file_outcome outcome = rename_send(worker, from, to);
+    enum file_outcome outcome = replacement_check(&source, &victim, replacement);
+    if (outcome != FILE_OUTCOME_OK)
+        return outcome;
+    outcome = rename_send(worker, from, to);
     if (outcome == FILE_OUTCOME_OK && victim.inode != source.inode)
         victim_gone(&victim);
     return outcome;
@@ -868,8 +889,6 @@ static enum file_outcome rename_between(struct worker *worker, const struct node
                                         enum directory_replacement replacement)
 {
     struct place from, to;
-    if (replacement == DIRECTORY_REPLACEMENT_EXCHANGE)
-        return FILE_OUTCOME_NOT_SUPPORTED;
     enum file_outcome outcome = resolve_in(worker, node, &worker->path, LAST_LEFT, &from);
     if (outcome != FILE_OUTCOME_OK)
         return outcome;

@@ -152,6 +152,21 @@ def several_directories_are_apart():
               two + ':data', *operands)
 
 
+def the_behaviour_is_that_of_every_file_service():
+    """The suite of all file services, with 10,000 random operations against a model."""
+    with temporary_folder() as folder, temporary_folder() as other:
+        write(other, 'file', b'to read')
+        done = capos('run', *SYSTEM, '--dir', folder + ':wide', '--dir', other + ':narrow:ro',
+                     'files_test')
+        output = done.stdout.decode()
+        failed = [line for line in output.splitlines() if line.startswith('FAIL')]
+        assert not failed and done.returncode == 0, '\n'.join(failed[:5]) or done.stderr.decode()
+        for name in ('wide_random_operations_do_what_the_model_says',
+                     'narrow_everything_listed_can_be_read_and_nothing_changed'):
+            assert f'ok {name}\n' in output, output
+        assert os.listdir(folder) == [] and read(other, 'file') == b'to read'
+
+
 # ---- What it can't reach -----------------------------------------------------------
 
 def hostile_names(count):
@@ -430,7 +445,7 @@ def paths_with_colons_and_commas_and_the_folder_itself():
 if __name__ == '__main__':
     main([files_are_read_written_and_removed, what_is_open_outlives_its_name,
           a_large_file_streams, ten_thousand_files_are_listed_once_each,
-          several_directories_are_apart,
+          several_directories_are_apart, the_behaviour_is_that_of_every_file_service,
           names_of_any_bytes_are_names, no_path_leads_out, no_symlink_leads_out,
           a_symlink_put_in_place_during_the_walk_leads_nowhere, read_only_is_refused_in_capos,
           read_only_is_refused_by_the_device, a_directory_that_the_host_removes_is_gone,

@@ -854,7 +854,7 @@ static enum file_outcome model_list(void *, const char *path, char names[64],
 
 static void random_operations_do_what_the_model_says(void)
 {
-    static const struct test_files files = {
+    struct test_files files = {
         .make = model_make,
         .remove = model_remove,
         .rename = model_rename,
@@ -865,6 +865,13 @@ static void random_operations_do_what_the_model_says(void)
         .list = model_list,
     };
     char problem[200] = "";
+    CHECK_DONE(save("a", ""), 0);
+    CHECK_DONE(save("b", ""), 0);
+    files.without_exchange =
+        capos_file_rename(&base, "a", &base, "b", DIRECTORY_REPLACEMENT_EXCHANGE) ==
+        FILE_OUTCOME_NOT_SUPPORTED;
+    CHECK_DONE(remove_any("a"), 0);
+    CHECK_DONE(remove_any("b"), 0);
     if (!test_files_compare(&files, 20261126, 10000, problem))
         test_fail(__FILE__, __LINE__, "%s", problem);
 }

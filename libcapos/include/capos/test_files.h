@@ -29,6 +29,7 @@ struct test_files {
     // The names of a directory, one letter each, in any order; *out_count of them.
     enum file_outcome (*list)(void *context, const char *path, char names[64],
                               uint32_t *out_count);
+    bool without_exchange; // it can't exchange two names: that isn't tried
     void *context;
 };
 
