@@ -30,4 +30,5 @@ const manifest :M.SystemManifest = (
     (name = "disk", source = (service = (service = "store", export = "disk"))),
   ],
   grantable = Default.grantable,
+  hostDirectory = Default.hostDirectory,
 );
