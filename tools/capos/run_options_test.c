@@ -95,7 +95,7 @@ static void bad_values_name_the_legal_ones(void)
     problem_is("--cpus 0 p", "--cpus takes a whole number from 1 to 16, not 0");
     problem_is("--cpus 17 p", "not 17");
     problem_is("--cpus two p", "not two");
-    problem_is("--mem 15 p", "--mem takes whole MiB from 16 to 1048576, not 15");
+    problem_is("--mem 11 p", "--mem takes whole MiB from 12 to 1048576, not 11");
     problem_is("--mem -1 p", "not -1");
     problem_is("--mem 64M p", "not 64M");
     problem_is("--mem 99999999999999999999 p", "--mem takes");
