@@ -15,8 +15,8 @@
 // ---- A file system whose memory comes from the heap ------------------------------------
 
 static struct files files;
-static uint32_t chunk_count;      // that are out
-static uint32_t chunks_left;      // until the source has no more
+static uint32_t chunk_count; // that are out
+static uint32_t chunks_left; // until the source has no more
 
 static void *chunk_get(void *, uint32_t page_count, uint64_t *out_object)
 {

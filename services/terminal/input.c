@@ -380,9 +380,19 @@ static bool is_raw(const struct reader *reader)
     return reader->kind == READ_SESSION && sessions[reader->index].mode == TERMINAL_MODE_RAW;
 }
 
+// Who reads bytes as they are isn't kept from a lone Escape because it may begin the answer to
+// a question.
+static void take_held_keys(void)
+{
+    if (INPUT_BYTES - input_bytes >= SIZE_QUERY_HELD_MAX)
+        input_bytes += (uint32_t)screen_held_keys(input + input_bytes);
+}
+
 // True: the reader was answered, or something else changed.
 static bool serve(struct reader *reader)
 {
+    if (is_raw(reader))
+        take_held_keys();
     if (reader->kind != READ_LINE && serve_ready(reader))
         return true;
     if (screen_is_terminal && !is_raw(reader))
@@ -401,8 +411,7 @@ static void keys_came(struct capos_call *call, void *)
         input_ended = true;
         bytes = 0;
     }
-    const struct reader *reader = reader_next();
-    bytes = screen_take_answers(typed, bytes, reader != nullptr && is_raw(reader), keys);
+    bytes = screen_take_answers(typed, bytes, keys);
     if (completion.running && memchr(keys, CTRL_C, bytes) != nullptr)
         capos_call_cancel(&completion.call);
     // Only a person's keys come when there is no room.

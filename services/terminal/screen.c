@@ -285,15 +285,18 @@ static void watch_size(void)
         capos_call_on_done(&resize_call, size_changed, nullptr);
 }
 
-size_t screen_take_answers(const char *keys, size_t bytes, bool as_they_are, char *out_keys)
+size_t screen_take_answers(const char *keys, size_t bytes, char *out_keys)
 {
-    if (as_they_are)
-        size_query.open = 0;
     size_t left = size_query_filter(&size_query, keys, bytes, out_keys);
     if (size_query.columns != 0 &&
         (size_query.columns != screen_info.columns || size_query.rows != screen_info.rows))
         size_set(size_query.columns, size_query.rows);
     return left;
+}
+
+size_t screen_held_keys(char *out_keys)
+{
+    return size_query_give_up(&size_query, out_keys);
 }
 
 void screen_start(stdio_cap host_stdio)

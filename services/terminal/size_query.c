@@ -77,12 +77,16 @@ size_t size_query_filter(struct size_query *query, const char *keys, size_t byte
 {
     size_t count = 0;
     for (size_t i = 0; i < bytes; i++) {
-        if (query->open == 0) {
-            count += give(query, query->held_bytes, out_keys + count);
+        if (query->open == 0)
             out_keys[count++] = keys[i];
-        } else {
+        else
             count += give(query, hold(query, keys[i]), out_keys + count);
-        }
     }
     return count;
+}
+
+size_t size_query_give_up(struct size_query *query, char *out_keys)
+{
+    query->open = 0;
+    return give(query, query->held_bytes, out_keys);
 }

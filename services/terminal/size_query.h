@@ -8,8 +8,8 @@
 //
 // Invariants:
 //  1. What isn't an answer passes unchanged and in its order.
-//  2. Nothing is held back unless a question is open: its owner sets `open` to 0 when a lone
-//     Escape must not wait for the next key.
+//  2. Nothing is held back unless a question is open: its owner gives the questions up when
+//     somebody reads for whom a lone Escape must not wait for the next key.
 //
 // xterm sends ESC [ 1 ; modifier R for F3 with a modifier: a window of one row isn't believed.
 // Tested by size_query_test.c.
@@ -37,3 +37,7 @@ struct size_query {
 // answer changes `columns` and `rows` and closes a question.
 [[nodiscard]] size_t size_query_filter(struct size_query *query, const char *keys, size_t bytes,
                                        char *out_keys);
+
+// Closes all questions.  Writes what is held back to `out_keys`, which has room for
+// SIZE_QUERY_HELD_MAX, and returns its length.
+[[nodiscard]] size_t size_query_give_up(struct size_query *query, char *out_keys);

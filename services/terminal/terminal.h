@@ -121,10 +121,10 @@ extern struct stdio_info_results screen_info; // of the StdIO below
 extern bool screen_is_terminal;               // a person types, and sees what is written
 
 void screen_start(stdio_cap host);
-// Takes what the terminal answered out of the keys; as size_query_filter.  `as_they_are`: the
-// keys are for a reader that none may be kept from for a moment.
-[[nodiscard]] size_t screen_take_answers(const char *keys, size_t bytes, bool as_they_are,
-                                         char *out_keys);
+// Takes what the terminal answered out of the keys; as size_query_filter.
+[[nodiscard]] size_t screen_take_answers(const char *keys, size_t bytes, char *out_keys);
+// What may be the beginning of an answer is keys after all; as size_query_give_up.
+[[nodiscard]] size_t screen_held_keys(char *out_keys);
 // Starts a line: below what was written, behind `prompt`; or, if it is nullptr, behind what
 // was written last.
 void screen_begin_line(struct line_editor *editor, const char *prompt, size_t prompt_bytes);

@@ -70,6 +70,10 @@ def a_terminal_that_does_not_answer_is_taken_for_one_of_80_columns():
         person.wait_for('press keys, q ends', '')
         person.type(ESCAPE)     # is not kept until another key comes
         person.wait_for('<1b>')
+        person.type('q')
+        person.wait_for('talk>')
+        person.type('keys\r' + ESCAPE)   # nor if it came before somebody reads it
+        person.wait_for('press keys, q ends', '<1b>')
 
 
 def a_long_paste_arrives_whole():
