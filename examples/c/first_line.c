@@ -25,9 +25,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "first_line: %s\n", capos_last_exception()->reason);
         return 1;
     }
-    if (outcome == FILE_OUTCOME_OK &&
-        read_only_file_read(file, 0, sizeof text, &outcome, text, sizeof text, &bytes) !=
-            STATUS_OK)
+    if (outcome == FILE_OUTCOME_OK && read_only_file_read(file, 0, sizeof text, &outcome, text,
+                                                          sizeof text, &bytes) != STATUS_OK)
         return 1;
     if (outcome != FILE_OUTCOME_OK) {
         fprintf(stderr, "first_line: %s: %s\n", argv[2], file_outcome_name(outcome));

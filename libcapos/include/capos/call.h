@@ -201,7 +201,7 @@ struct capos_server_call {
     uint8_t *receive_buffer;
     uint8_t *reply_buffer;
     uint8_t *small_reply_buffer; // while a larger one has its place
-    uint64_t receive_place; // of the buffers, as a submission says it
+    uint64_t receive_place;      // of the buffers, as a submission says it
     uint64_t reply_place;
     uint32_t reply_bytes_max;
     uint32_t reply_message_bytes; // of the answer under way, with the padding

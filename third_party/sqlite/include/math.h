@@ -3,4 +3,4 @@
 #pragma once
 
 #define fabs(number) __builtin_fabs(number)
-#define INFINITY __builtin_inff()
+#define INFINITY     __builtin_inff()
