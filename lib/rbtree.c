@@ -66,7 +66,7 @@ static void rotate(struct rbtree *tree, struct rbtree_node *node, unsigned side)
 }
 
 // A red node was linked; only its red parent can break invariant 2.
-static void rebalance_inserted(struct rbtree *tree, struct rbtree_node *node)
+[[gnu::noinline]] static void rebalance_inserted(struct rbtree *tree, struct rbtree_node *node)
 {
     while (is_red(node->parent)) {
         struct rbtree_node *parent = node->parent;
@@ -92,6 +92,12 @@ static void rebalance_inserted(struct rbtree *tree, struct rbtree_node *node)
     tree->root->red = false;
 }
 
+[[gnu::noinline]] static void update_inserted(struct rbtree *tree, struct rbtree_node *node)
+{
+    update(tree, node); // what it had cached before means nothing
+    rbtree_changed(tree, node->parent);
+}
+
 void rbtree_link(struct rbtree *tree, struct rbtree_node *node, struct rbtree_node *parent,
                  unsigned side)
 {
@@ -104,9 +110,12 @@ void rbtree_link(struct rbtree *tree, struct rbtree_node *node, struct rbtree_no
         if (parent == tree->first && side == 0)
             tree->first = node;
     }
-    update(tree, node); // what it had cached before means nothing
-    rbtree_changed(tree, parent);
-    rebalance_inserted(tree, node);
+    if (tree->update != nullptr)
+        update_inserted(tree, node);
+    if (parent == nullptr)
+        node->red = false;
+    else if (parent->red)
+        rebalance_inserted(tree, node);
 }
 
 void rbtree_insert(struct rbtree *tree, struct rbtree_node *node,
@@ -123,8 +132,8 @@ void rbtree_insert(struct rbtree *tree, struct rbtree_node *node,
 
 // The paths through `node` (nullptr: a missing child of `parent`) have one black node
 // too few.
-static void rebalance_removed(struct rbtree *tree, struct rbtree_node *node,
-                              struct rbtree_node *parent)
+[[gnu::noinline]] static void rebalance_removed(struct rbtree *tree, struct rbtree_node *node,
+                                                struct rbtree_node *parent)
 {
     while (parent != nullptr && !is_red(node)) {
         // By invariant 3 the short side has a sibling, so the sides differ.
@@ -178,11 +187,9 @@ static struct rbtree_node *replace_by_successor(struct rbtree *tree, struct rbtr
     return left_place;
 }
 
-void rbtree_remove(struct rbtree *tree, struct rbtree_node *node)
+// The general way.
+[[gnu::noinline]] static void take_out(struct rbtree *tree, struct rbtree_node *node)
 {
-    if (tree->first == node)
-        tree->first = rbtree_next(node);
-
     struct rbtree_node *parent;         // of the place where a node went missing,
     struct rbtree_node *child;          // what is there now,
     bool red;                           // and the colour that went missing
@@ -206,6 +213,25 @@ void rbtree_remove(struct rbtree *tree, struct rbtree_node *node)
     if (!red)
         rebalance_removed(tree, child, parent);
     *node = (struct rbtree_node){};
+}
+
+// Most nodes have one child at most.  By invariant 3 that is red, and has none itself.
+void rbtree_remove(struct rbtree *tree, struct rbtree_node *node)
+{
+    struct rbtree_node *parent = node->parent, *child = node->child[0];
+    if (child == nullptr)
+        child = node->child[1];
+    if (tree->first == node)
+        tree->first = child != nullptr ? child : parent; // the first has no child before it
+    if (tree->update != nullptr || (node->child[0] != nullptr && node->child[1] != nullptr))
+        return take_out(tree, node);
+    replace_child(tree, node, child);
+    bool red = node->red;
+    *node = (struct rbtree_node){};
+    if (child != nullptr)
+        child->red = false;
+    else if (!red && parent != nullptr)
+        rebalance_removed(tree, nullptr, parent);
 }
 
 // The outermost node of a subtree on a side.

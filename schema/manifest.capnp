@@ -77,6 +77,8 @@ struct Service {
   latencyClass @10 :LatencyClass;
   # Of its first thread.  `interactive` for what a person or a device waits for;
   # init takes the right to it from its grant "urgent".
+  cpuWeight @11 :UInt32 = 100;
+  # The share of its budget, as in MemoryBudget.setCpuWeight.
 }
 
 struct SystemManifest {
@@ -122,4 +124,7 @@ struct RunRequest {
   # As in ProcessBuilder.trace.
   directories @7 :List(HostDirectory) $A.maxCount(6);
   # Directories of the host that the program gets.
+  cpuWeight @8 :UInt32 = 100;
+  # The share of the program's budget beside those of the services, as in
+  # MemoryBudget.setCpuWeight.
 }

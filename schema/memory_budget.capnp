@@ -13,6 +13,8 @@ interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
   # is charged to a budget when it is made, so memory that was granted is there:
   # a page that is committed can always be touched.  A budget is not a view of
   # a process; several processes may share one.
+  #
+  # Who pays for memory together also has one share of the CPUs (setCpuWeight).
 
   info @0 () -> InfoResults;
   # What the budget may use and what it does use.
@@ -47,6 +49,26 @@ interface MemoryBudget @0xb05e30b2c93be03a $A.home(kernel) {
   # the kernel takes as an argument, as in `VirtualMemory.map`, can't be a
   # revocable one (`wrongInterface`): what is built from it couldn't be taken back.
 
+  setCpuWeight @9 SetCpuWeightParams -> SetCpuWeightResults;
+  # States the share of a budget that was split from this one.  On each CPU all
+  # that runs on a budget, threads and budgets split from it, competes in its
+  # parent's place as one thread, so no number of threads or processes makes the
+  # share greater.  Who was given a budget can't change its own weight.
+
+  cpuWeight @10 () -> CpuWeightResults;
+  # The weight that the budget has in its parent.
+
+  struct SetCpuWeightParams {
+    budget @0 :MemoryBudget;
+    # A budget that was split from this one; otherwise `invalidArgument`.
+    weight @1 :UInt32;
+    # 1 to 10000.  It is 100 at first, as that of a thread of priority 16.
+  }
+  struct SetCpuWeightResults {}
+  struct CpuWeightResults {
+    weight @0 :UInt32;
+    # 1 to 10000.
+  }
   struct InfoResults {
     limitBytes @0 :UInt64 $A.unit("bytes");
     # The whole budget.

@@ -21,8 +21,9 @@ interface ThreadSpawner @0xf93b3f46ef36ada4 $A.home(kernel) {
   # All else belongs to the process: memory, capabilities, budget.  When the last
   # thread of a process exits, the process exits with that thread's code.
   #
-  # A *priority* is a weight in the division of CPU time, 1 to 31: each step is
-  # worth a quarter more.  No priority starves another.  The first thread of a
+  # A *priority* is a weight in the division of the CPU time of a budget, 1 to 31:
+  # each step is worth a quarter more.  No priority starves another.  What a
+  # budget gets, MemoryBudget.setCpuWeight decides.  The first thread of a
   # process has 16 and is `normal`, unless its builder says otherwise
   # (ProcessBuilder.schedule).
 

@@ -12,9 +12,16 @@
 #include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
 #include <kernel/sched/cpu.h>
+#include <kernel/sched/lane.h>
+
+// A budget and its lanes, of which there are as many as CPUs.
+struct budget_block {
+    struct budget budget;
+    struct lane lanes[ARCH_CPU_COUNT_MAX];
+};
 
 static struct budget root;
-static struct slab_cache budgets = SLAB_CACHE(struct budget);
+static struct slab_cache budgets = {.name = "struct budget"};
 static struct list watches_due = {.head = {&watches_due.head, &watches_due.head}};
 
 static void check(const struct budget *budget)
@@ -67,7 +74,11 @@ static void uncharge(struct budget *budget, uint64_t size_bytes)
 struct budget *budget_init(void)
 {
     root = (struct budget){.limit_bytes = frame_free_count() * PAGE_BYTES,
-                           .watch_bytes = UINT64_MAX};
+                           .watch_bytes = UINT64_MAX,
+                           .lanes = lane_roots,
+                           .weight = WEIGHT_NORMAL};
+    budgets.object_bytes = (uint32_t)(offsetof(struct budget_block, lanes) +
+                                      arch_cpu_count() * sizeof(struct lane));
     list_init(&root.watches);
     object_init(&root.object, &memory_budget_type);
     return &root;
@@ -90,6 +101,20 @@ void budget_uncharge(struct budget *budget, enum charge_kind kind, uint64_t size
     uncharge(budget, size_bytes);
 }
 
+static_assert(offsetof(struct budget_block, budget) == 0 &&
+              sizeof(struct budget_block) <= 4096);
+
+static void lanes_init(struct budget *budget)
+{
+    budget->weight = WEIGHT_NORMAL;
+    budget->lanes = budget->parent->lanes;
+    if (budget->parent->lanes[0].depth == LANE_DEPTH_MAX)
+        return;
+    budget->lanes = ((struct budget_block *)budget)->lanes;
+    for (uint32_t i = 0; i < arch_cpu_count(); i++)
+        lane_init(&budget->lanes[i], &budget->parent->lanes[i]);
+}
+
 struct budget *budget_split(struct budget *parent, uint64_t limit_bytes)
 {
     struct budget *child = slab_get(&budgets, parent);
@@ -105,6 +130,7 @@ struct budget *budget_split(struct budget *parent, uint64_t limit_bytes)
     child->limit_bytes = limit_bytes;
     child->watch_bytes = UINT64_MAX;
     list_init(&child->watches);
+    lanes_init(child);
     object_get(&parent->object);
     return child;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory budgets: who pays for what, and who wants to know (budget.c).
+// Memory budgets: who pays for what, who has which share of the CPUs, and who wants to know
+// (budget.c).
 //
 // Invariants:
 //  1. used <= limit for each budget; the limits of the children are part of used.
@@ -19,6 +20,8 @@
 
 constexpr unsigned SLAB_CLASS_COUNT = 15;
 
+struct lane;
+
 struct budget {
     struct object object;  // MemoryBudget
     struct budget *parent; // referenced
@@ -29,6 +32,10 @@ struct budget {
     uint64_t used_bytes_max; // the most that was ever used
     uint64_t watch_bytes;
     struct list watches; // struct budget_watch.link, of those that haven't fired
+    // One per CPU, in which the threads that run on this budget compete; those of the parent if
+    // it is nested too deeply for its own.
+    struct lane *lanes;
+    uint32_t weight; // of its lanes
     // Private to slab.c: the first slab page with room of each size class, as a frame
     // number; 0 for none.
     uint32_t slab_partial[SLAB_CLASS_COUNT];

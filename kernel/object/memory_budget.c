@@ -13,6 +13,8 @@
 #include <kernel/mm/slab.h>
 #include <kernel/object/objects.h>
 #include <kernel/object/revocable.h>
+#include <kernel/sched/lane.h>
+#include <kernel/sched/sched.h>
 
 static_assert(offsetof(struct budget, object) == 0);
 
@@ -130,6 +132,28 @@ enum status memory_budget_peak(struct object *self, struct invocation *,
                                struct memory_budget_peak_results *out_results)
 {
     out_results->used_bytes_max = budget_of(self)->used_bytes_max;
+    return STATUS_OK;
+}
+
+enum status
+memory_budget_set_cpu_weight(struct object *self, struct invocation *invocation,
+                             const struct memory_budget_set_cpu_weight_params *params)
+{
+    struct budget *child = budget_of(invocation_object(invocation, params->budget));
+    if (child->parent != budget_of(self))
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "budget: one that was split from this one");
+    if (params->weight == 0 || params->weight > WEIGHT_MAX)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, "weight: 1 to 10000");
+    static_assert(WEIGHT_MAX == 10'000);
+    sched_set_weight(child, params->weight);
+    return STATUS_OK;
+}
+
+enum status memory_budget_cpu_weight(struct object *self, struct invocation *,
+                                     struct memory_budget_cpu_weight_results *out_results)
+{
+    out_results->weight = budget_of(self)->weight;
     return STATUS_OK;
 }
 

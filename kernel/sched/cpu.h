@@ -7,8 +7,8 @@
 
 #include <kernel/ipc/invocation.h>
 #include <kernel/mm/frame.h>
-#include <lib/rbtree.h>
 
+struct lane;
 struct process;
 struct thread;
 
@@ -25,15 +25,14 @@ struct cpu {
     bool watches_due;           // budget_watch_signal has something to do
     bool chains_ready;          // chain_run has something to do
     struct process *acting_for; // whose submission chain_run takes, or nullptr
-    struct rbtree queue;        // struct thread, by virtual run time
-    uint32_t queue_count;
-    uint32_t offers;       // CPUs that were woken for this queue and haven't come yet
-    struct cpu *woken_by;  // for whose queue this one was woken and hasn't come yet
-    uint64_t virtual_time; // of the thread that ran last; newcomers start here
-    uint64_t switched_ns;  // what was charged up to
-    uint64_t slice_end_ns; // when current has to make room; UINT64_MAX when alone
-    uint64_t timer_ns;     // what arch_timer_set was last told
-    bool tsc_allowed;      // what arch_set_tsc_allowed was last told
+    struct lane *queue;         // of lane_roots: who is ready here
+    uint32_t queue_count;       // threads in it
+    uint32_t offers;            // CPUs that were woken for this queue and haven't come yet
+    struct cpu *woken_by;       // for whose queue this one was woken and hasn't come yet
+    uint64_t switched_ns;       // what was charged up to
+    uint64_t slice_end_ns;      // when current has to make room; UINT64_MAX when alone
+    uint64_t timer_ns;          // what arch_timer_set was last told
+    bool tsc_allowed;           // what arch_set_tsc_allowed was last told
     struct frame_cache frames;
     // Messages of kernel-homed methods, while one runs.
     alignas(16) uint8_t params[INVOCATION_PARAMS_BYTES_MAX];

@@ -6,7 +6,7 @@
 // (thread.h, invariant 5).  What isn't done:
 //   - the time isn't looked at: the server works on its caller's time, so cpu->charged stays;
 //   - the clock of who slept isn't brought forward: that is done when it pays for itself, or goes
-//     into a queue (sched.c, credit_limit);
+//     into a queue (sched.c, charge_current);
 //   - no event is traced: the trace of the last switches would hold nothing else.
 #pragma once
 

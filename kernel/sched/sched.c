@@ -1,15 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The scheduler.  See sched.h.
-//
-// Fairness is by virtual time: a thread's clock runs while it runs, the slower the higher
-// its priority, and the ready thread whose clock is furthest behind goes next.  A thread that
-// slept doesn't save up the time: its clock is brought to within SLEEPER_CREDIT_NS of the
-// CPU's.  Each CPU has a virtual time of its own; a thread that moves keeps its distance
-// to it.
-//
-// An interactive thread is sorted as if its clock were HEAD_START_NS behind where it is.  So
-// it goes first when it becomes ready, and once it has run that long without sleeping it
-// competes like any other: a head start, not a greater share.
+// The scheduler.  See sched.h; lane.h has who comes before whom.
 //
 // Who runs pays, with one exception: a server that a caller was handed over to works on the
 // caller's time, until the next switch that isn't a hand-over, the next interrupt, or the
@@ -25,11 +15,7 @@
 //     timeouts_cpu, at timeouts_ns.
 //
 // Not done: moving threads between busy CPUs, so three busy threads on two CPUs get a half, a
-// half and a whole.
-//
-// Source of the scheme: weighted fair queueing (Demers, Keshav, Shenker 1989) as applied
-// to CPUs by start-time fair queueing (Goyal, Guo, Vin 1996); the head start is the warp of
-// borrowed-virtual-time scheduling (Duda, Cheriton 1999).
+// half and a whole; and a budget has its share on each CPU on which it runs, not of all together.
 // Tested in tests/core/smp_test.c and timer_test.c, and in tests/system/storm_test.c.
 
 #include <kernel/sched/sched.h>
@@ -40,13 +26,10 @@
 #include <kernel/ipc/chain.h>
 #include <kernel/mm/budget.h>
 #include <kernel/sched/cpu.h>
+#include <kernel/sched/lane.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/thread.h>
 
-constexpr uint64_t SLEEPER_CREDIT_NS = SCHED_SLICE_NS / 2;
-constexpr uint64_t HEAD_START_NS = 2 * SCHED_SLICE_NS;
-// Virtual times start here, so that none gets below 0.
-constexpr uint64_t VIRTUAL_START_NS = UINT64_C(1) << 60;
 constexpr unsigned LOOK_MAX = 8; // threads of a queue that are looked at for another CPU
 
 struct cpu boot_cpu;
@@ -71,13 +54,18 @@ static bool may_run_on(const struct thread *thread, const struct cpu *cpu)
     return thread->affinity >> cpu->index & 1;
 }
 
+static bool is_running(const struct thread *thread)
+{
+    return thread != nullptr && thread->state == THREAD_RUNNING;
+}
+
 void sched_init(void)
 {
     for (uint32_t i = 0; i < arch_cpu_count(); i++) {
         struct cpu *cpu = arch_cpu_at(i);
         cpu->index = i;
-        rbtree_init(&cpu->queue, nullptr);
-        cpu->virtual_time = VIRTUAL_START_NS;
+        cpu->queue = &lane_roots[i];
+        lane_init(cpu->queue, nullptr);
         cpu->slice_end_ns = UINT64_MAX;
         cpu->timer_ns = UINT64_MAX;
         cpu->switched_ns = arch_now_ns();
@@ -88,37 +76,26 @@ void sched_init(void)
     arch_set_tsc_allowed(false);
 }
 
+// A thread's lane on a CPU.
+static struct lane *lane_on(const struct thread *thread, const struct cpu *cpu)
+{
+    return &thread->process->budget->lanes[cpu->index];
+}
+
 void sched_thread_init(struct thread *thread)
 {
     thread->state = THREAD_NEW;
     thread->cpu = arch_cpu();
+    thread->contender.lane = lane_on(thread, thread->cpu);
     thread->affinity = THREAD_AFFINITY_ALL;
     thread->latency_class = thread->latency_max = LATENCY_CLASS_NORMAL;
 }
 
 // ---- Queues -------------------------------------------------------------------------
 
-// Where a thread stands in a queue.
-static uint64_t position(const struct thread *thread)
-{
-    return thread->latency_class == LATENCY_CLASS_INTERACTIVE
-               ? thread->virtual_ns - HEAD_START_NS
-               : thread->virtual_ns;
-}
-
-static struct thread *thread_of(const struct rbtree_node *node)
-{
-    return node == nullptr ? nullptr : container_of(node, struct thread, queue_node);
-}
-
-static bool queue_before(const struct rbtree_node *a, const struct rbtree_node *b)
-{
-    return position(thread_of(a)) < position(thread_of(b));
-}
-
 static void queue_push(struct cpu *cpu, struct thread *thread)
 {
-    rbtree_insert(&cpu->queue, &thread->queue_node, queue_before);
+    lane_push(&thread->contender);
     cpu->changed = true;
     if (cpu->queue_count++ == 0)
         cpu->slice_end_ns = arch_now_ns() + SCHED_SLICE_NS;
@@ -126,47 +103,49 @@ static void queue_push(struct cpu *cpu, struct thread *thread)
 
 static void queue_remove(struct cpu *cpu, struct thread *thread)
 {
-    rbtree_remove(&cpu->queue, &thread->queue_node);
+    lane_remove(&thread->contender);
     cpu->queue_count--;
 }
 
 static struct thread *queue_first(const struct cpu *cpu)
 {
-    return thread_of(rbtree_first(&cpu->queue));
-}
-
-static void handoff_queue(struct cpu *cpu)
-{
-    if (cpu->handoff == nullptr)
-        return;
-    queue_push(cpu, cpu->handoff);
-    cpu->handoff = nullptr;
+    return lane_first(cpu->queue);
 }
 
 // Makes a thread that no CPU runs or has queued one of `cpu`: its clock is as far before or
-// behind the clock of this one as it was with the other.
+// behind the clock of its lane there as it was with the other.
 static void move(struct thread *thread, struct cpu *cpu)
 {
-    thread->virtual_ns += cpu->virtual_time - thread->cpu->virtual_time;
+    if (thread->cpu == cpu)
+        return;
+    struct lane *to = lane_on(thread, cpu);
+    thread->contender.clock_ns += to->clock_ns - thread->contender.lane->clock_ns;
+    thread->contender.lane = to;
     thread->cpu = cpu;
     if (thread->plain_wait != nullptr)
         thread->plain_wait = cpu;
 }
 
-// ---- Time ---------------------------------------------------------------------------
-
-// Time on the clock of a thread, which runs slower the higher its priority: a step is worth a
-// factor of 5/4.  Fixed point, 16 bits: 65,536 * (4/5)^(priority - PRIORITY_NORMAL).
-static uint64_t weighted_ns(const struct thread *thread, uint64_t ran_ns)
+static bool is_used_by(const struct lane *lane, const struct thread *thread)
 {
-    static const uint32_t factors[PRIORITY_MAX] = {
-        1862645, 1490116, 1192093, 953674, 762939, 610352, 488281, 390625,
-        312500,  250000,  200000,  160000, 128000, 102400, 81920,  65536,
-        52429,   41943,   33554,   26844,  21475,  17180,  13744,  10995,
-        8796,    7037,    5629,    4504,   3603,   2882,   2306,
-    };
-    return (uint64_t)((unsigned __int128)ran_ns * factors[thread->priority - 1] >> 16);
+    return thread != nullptr && lane_holds(lane, &thread->contender);
 }
+
+// Brings the clock of a thread that slept close to that of its lane, and those of the lanes in
+// which nobody else was ready or ran.  What the CPU ran is charged already.
+static void catch_up(const struct cpu *cpu, struct thread *thread)
+{
+    lane_catch_up(&thread->contender);
+    for (struct lane *lane = thread->contender.lane; lane != cpu->queue;
+         lane = lane->self.lane) {
+        if (lane->self.queued || is_used_by(lane, cpu->current) ||
+            is_used_by(lane, cpu->charged))
+            return;
+        lane_catch_up(&lane->self);
+    }
+}
+
+// ---- Time ---------------------------------------------------------------------------
 
 // Charges the time since the last switch to who has to pay for it.
 static void account(struct cpu *cpu, uint64_t now_ns)
@@ -177,11 +156,42 @@ static void account(struct cpu *cpu, uint64_t now_ns)
     if (charged != nullptr && now_ns > cpu->switched_ns) {
         uint64_t ran_ns = now_ns - cpu->switched_ns;
         charged->process->cpu_time_ns += ran_ns;
-        charged->virtual_ns += weighted_ns(charged, ran_ns);
-        if (cpu->virtual_time < charged->virtual_ns)
-            cpu->virtual_time = charged->virtual_ns;
+        lane_charge(&charged->contender, ran_ns);
     }
     cpu->switched_ns = now_ns;
+}
+
+[[gnu::noinline]] static void charge_current_now(struct cpu *cpu)
+{
+    struct thread *current = cpu->current;
+    account(cpu, arch_now_ns());
+    cpu->current = nullptr; // hasn't paid for its lanes so far
+    if (current != nullptr)
+        catch_up(cpu, current);
+    cpu->current = cpu->charged = current;
+}
+
+// From now on the current thread pays for what it runs, also if it was handed over to.
+static void charge_current(struct cpu *cpu)
+{
+    if (cpu->charged != cpu->current)
+        charge_current_now(cpu);
+}
+
+// Queues a thread that slept.  Who runs may have done so for long without being charged.
+static void queue_woken(struct cpu *cpu, struct thread *thread)
+{
+    account(cpu, arch_now_ns());
+    catch_up(cpu, thread);
+    queue_push(cpu, thread);
+}
+
+static void handoff_queue(struct cpu *cpu)
+{
+    if (cpu->handoff == nullptr)
+        return;
+    queue_woken(cpu, cpu->handoff);
+    cpu->handoff = nullptr;
 }
 
 void sched_account(void)
@@ -191,33 +201,22 @@ void sched_account(void)
         account(arch_cpu_at(i), now_ns);
 }
 
-// A thread that slept doesn't save up the time.
-static void credit_limit(const struct cpu *cpu, struct thread *thread)
-{
-    if (thread->virtual_ns + SLEEPER_CREDIT_NS < cpu->virtual_time)
-        thread->virtual_ns = cpu->virtual_time - SLEEPER_CREDIT_NS;
-}
-
 // A thread that doesn't run no longer pays for the one that does.
 static void donation_end(struct thread *thread)
 {
     struct cpu *cpu = thread->cpu;
     if (cpu->charged != thread || cpu->current == thread)
         return;
-    account(cpu, arch_now_ns());
-    if (cpu->current != nullptr)
-        credit_limit(cpu, cpu->current);
-    cpu->charged = cpu->current;
+    charge_current(cpu);
 }
 
-// Ends the wait of a thread: what its cap_enter returns, and where its clock stands.
-static void wait_end(const struct cpu *cpu, struct thread *thread)
+// Ends the wait of a thread: what its cap_enter returns.
+static void wait_end(struct thread *thread)
 {
     if (thread->wait_timeout.pending)
         timeout_stop(&thread->wait_timeout);
     thread->plain_wait = nullptr;
     arch_thread_set_result(&thread->arch, ring_available(&thread->ring));
-    credit_limit(cpu, thread);
 }
 
 static void timer_update(struct cpu *cpu)
@@ -263,10 +262,10 @@ static void notify(struct cpu *cpu)
 static void offer(struct cpu *cpu)
 {
     unsigned looked = 0;
-    for (const struct rbtree_node *node = rbtree_first(&cpu->queue);
-         node != nullptr && looked < LOOK_MAX && cpu->offers < cpu->queue_count;
-         node = rbtree_next(node), looked++) {
-        uint32_t able = idle_cpus & (uint32_t)thread_of(node)->affinity;
+    for (const struct thread *thread = queue_first(cpu);
+         thread != nullptr && looked < LOOK_MAX && cpu->offers < cpu->queue_count;
+         thread = lane_next(thread, cpu->queue), looked++) {
+        uint32_t able = idle_cpus & (uint32_t)thread->affinity;
         if (able == 0)
             continue;
         struct cpu *idle = arch_cpu_at((uint32_t)__builtin_ctz(able));
@@ -286,12 +285,10 @@ static void offer_if_any(struct cpu *cpu)
 static struct thread *queue_first_for(const struct cpu *from, const struct cpu *to)
 {
     unsigned looked = 0;
-    for (const struct rbtree_node *node = rbtree_first(&from->queue);
-         node != nullptr && looked < LOOK_MAX; node = rbtree_next(node), looked++) {
-        struct thread *thread = thread_of(node);
+    for (struct thread *thread = queue_first(from); thread != nullptr && looked < LOOK_MAX;
+         thread = lane_next(thread, from->queue), looked++)
         if (may_run_on(thread, to))
             return thread;
-    }
     return nullptr;
 }
 
@@ -310,6 +307,7 @@ static struct thread *steal(struct cpu *cpu)
     if (best != nullptr) {
         queue_remove(best->cpu, best);
         move(best, cpu);
+        catch_up(cpu, best);
     }
     return best;
 }
@@ -333,7 +331,7 @@ static void queue_elsewhere(struct thread *thread)
         }
     }
     move(thread, to);
-    queue_push(to, thread);
+    queue_woken(to, thread);
     notify(to);
 }
 
@@ -345,9 +343,9 @@ void sched_ready(struct thread *thread)
     struct cpu *cpu = arch_cpu();
     donation_end(thread);
     if (thread->state == THREAD_WAITING)
-        wait_end(thread->cpu, thread);
+        wait_end(thread);
     else
-        thread->virtual_ns = thread->cpu->virtual_time;
+        thread->contender.clock_ns = thread->contender.lane->clock_ns;
     thread->state = THREAD_READY;
     if (!may_run_on(thread, cpu)) {
         queue_elsewhere(thread);
@@ -358,7 +356,7 @@ void sched_ready(struct thread *thread)
     if (cpu->handoff == nullptr)
         cpu->handoff = thread;
     else
-        queue_push(cpu, thread);
+        queue_woken(cpu, thread);
 }
 
 void sched_forget(struct thread *thread)
@@ -392,18 +390,12 @@ void sched_block(struct thread *thread, bool plainly)
     cpu->changed = true;
 }
 
-// The clock of a thread that was handed over to may still stand where it fell asleep.
-static void current_catch_up(struct cpu *cpu)
-{
-    if (cpu->charged != cpu->current)
-        credit_limit(cpu, cpu->current);
-}
-
-// Takes the CPU from the current thread.
+// Takes the CPU from the current thread, which is charged and has been charged up to now.
 static void current_queue(struct cpu *cpu)
 {
     struct thread *current = cpu->current;
     current->state = THREAD_READY;
+    cpu->charged = nullptr;
     if (may_run_on(current, cpu))
         queue_push(cpu, current);
     else
@@ -417,43 +409,34 @@ void sched_give_way(void)
     cpu->changed = true;
 }
 
-// Puts a thread that yields behind those that are ready.
-static void yield(struct cpu *cpu)
-{
-    cpu->yielding = false;
-    struct thread *current = cpu->current;
-    if (current == nullptr || current->state != THREAD_RUNNING)
-        return;
-    uint64_t now_ns = arch_now_ns();
-    if (cpu->handoff == nullptr) {
-        cpu->handoff = queue_first(cpu);
-        if (cpu->handoff == nullptr)
-            return;
-        queue_remove(cpu, cpu->handoff);
-        cpu->slice_end_ns = now_ns + SCHED_SLICE_NS;
-    }
-    account(cpu, now_ns);
-    current_catch_up(cpu);
-    cpu->charged = nullptr;
-    current_queue(cpu);
-}
-
 void sched_set_priority(struct thread *thread, uint8_t priority)
 {
     if (thread->cpu->charged == thread)
         account(thread->cpu, arch_now_ns()); // what it ran, it ran at the old rate
     thread->priority = priority;
+    thread->contender.slowness = lane_slowness(priority);
 }
 
 void sched_set_latency_class(struct thread *thread, enum latency_class latency_class)
 {
     struct cpu *cpu = thread->cpu;
-    bool queued = thread->state == THREAD_READY && cpu->handoff != thread;
+    bool queued = thread->contender.queued;
     if (queued)
         queue_remove(cpu, thread);
     thread->latency_class = latency_class;
+    thread->contender.eager = latency_class == LATENCY_CLASS_INTERACTIVE;
     if (queued)
         queue_push(cpu, thread);
+}
+
+void sched_set_weight(struct budget *budget, uint32_t weight)
+{
+    budget->weight = weight;
+    if (budget->lanes == budget->parent->lanes)
+        return;      // nested too deeply for lanes of its own
+    sched_account(); // what was run, was run at the old rate
+    for (uint32_t i = 0; i < arch_cpu_count(); i++)
+        lane_set_weight(&budget->lanes[i], weight);
 }
 
 void sched_set_affinity(struct thread *thread, uint64_t cpus)
@@ -488,9 +471,9 @@ void sched_clock_changed(const struct cap_table *caps)
 
 // ---- Leaving the kernel -------------------------------------------------------------
 
+// Goes on with another thread, or with none; what was run is charged.
 static void switch_to(struct cpu *cpu, struct thread *next)
 {
-    account(cpu, arch_now_ns());
     if (next != nullptr) {
         next->state = THREAD_RUNNING;
         trace(TRACE_SWITCH, next->process->id, next->id);
@@ -499,28 +482,61 @@ static void switch_to(struct cpu *cpu, struct thread *next)
     cpu->charged = next;
 }
 
-static struct thread *choose(struct cpu *cpu)
+static void queue_take(struct cpu *cpu, struct thread *thread, uint64_t now_ns)
 {
-    struct thread *next = cpu->handoff;
-    if (next != nullptr) {
-        cpu->handoff = nullptr;
-        return next;
-    }
-    next = queue_first(cpu);
+    queue_remove(cpu, thread);
+    cpu->slice_end_ns = now_ns + SCHED_SLICE_NS;
+}
+
+static void handoff_take(struct cpu *cpu)
+{
+    catch_up(cpu, cpu->handoff);
+    cpu->handoff = nullptr;
+}
+
+// Puts a thread that yields behind those that are ready, and goes on with the first of them.
+// false: there is none.
+static bool yield(struct cpu *cpu)
+{
+    struct thread *next = cpu->handoff == nullptr ? queue_first(cpu) : cpu->handoff;
     if (next == nullptr)
-        return steal(cpu);
-    queue_remove(cpu, next);
-    cpu->slice_end_ns = arch_now_ns() + SCHED_SLICE_NS;
-    return next;
+        return false;
+    uint64_t now_ns = arch_now_ns();
+    account(cpu, now_ns);
+    charge_current(cpu);
+    current_queue(cpu); // before the next one leaves, so that lanes stay in their queues
+    if (cpu->handoff != nullptr)
+        handoff_take(cpu);
+    else
+        queue_take(cpu, next, now_ns);
+    switch_to(cpu, next);
+    return true;
+}
+
+// Goes on with the thread whose turn it is.
+static void choose(struct cpu *cpu)
+{
+    uint64_t now_ns = arch_now_ns();
+    account(cpu, now_ns);
+    struct thread *next = cpu->handoff;
+    if (next != nullptr)
+        handoff_take(cpu);
+    else if ((next = queue_first(cpu)) != nullptr)
+        queue_take(cpu, next, now_ns);
+    else
+        next = steal(cpu);
+    switch_to(cpu, next);
 }
 
 // Whether the current thread has to make room for an interactive one at once.
-static bool is_overtaken(const struct cpu *cpu)
+static bool is_overtaken(struct cpu *cpu)
 {
     const struct thread *first = queue_first(cpu), *current = cpu->current;
-    return first != nullptr && first->latency_class == LATENCY_CLASS_INTERACTIVE &&
-           current->latency_class != LATENCY_CLASS_INTERACTIVE &&
-           position(first) < position(current);
+    if (first == nullptr || first->latency_class != LATENCY_CLASS_INTERACTIVE ||
+        current->latency_class == LATENCY_CLASS_INTERACTIVE)
+        return false;
+    charge_current(cpu); // its clock may stand where it fell asleep
+    return lane_lead(&first->contender, &current->contender) > 0;
 }
 
 // A woken CPU has come, and has taken a thread from some queue, perhaps not from that which it
@@ -554,19 +570,20 @@ static void leave_finish(struct cpu *cpu)
 {
     cpu->changed = false;
     leave_finish(cpu);
-    if (cpu->yielding)
-        yield(cpu);
-    struct thread *current = cpu->current;
-    if (current != nullptr && current->state == THREAD_RUNNING) {
-        current_catch_up(cpu);
+    bool yielding = cpu->yielding;
+    cpu->yielding = false;
+    if (is_running(cpu->current) && !(yielding && yield(cpu))) {
+        const struct thread *current = cpu->current;
         handoff_queue(cpu);
-        if (!may_run_on(current, cpu) || is_overtaken(cpu))
+        if (!may_run_on(current, cpu) || is_overtaken(cpu)) {
+            account(cpu, arch_now_ns());
+            charge_current(cpu);
             current_queue(cpu);
+        }
     }
-    if (current == nullptr || current->state != THREAD_RUNNING) {
-        current = choose(cpu);
-        switch_to(cpu, current);
-    }
+    if (!is_running(cpu->current))
+        choose(cpu);
+    struct thread *current = cpu->current;
     if (current != nullptr) {
         idle_cpus &= ~bit_of(cpu);
         clock_update(cpu);
@@ -590,18 +607,17 @@ struct thread *sched_leave(void)
 void sched_preempt(void)
 {
     struct cpu *cpu = arch_cpu();
-    struct thread *current = cpu->current;
-    if (current == nullptr || current->state != THREAD_RUNNING)
+    if (!is_running(cpu->current))
         return;
     account(cpu, arch_now_ns());
-    current_catch_up(cpu);
-    cpu->charged = current; // the donation ends with the slice at the latest
+    charge_current(cpu); // the donation ends with the slice at the latest
     handoff_queue(cpu);
     struct thread *first = queue_first(cpu);
     if (first == nullptr)
         return;
     bool slice_over = cpu->switched_ns >= cpu->slice_end_ns;
-    bool far_behind = position(first) + SLEEPER_CREDIT_NS / 2 < position(current);
+    bool far_behind =
+        lane_lead(&first->contender, &cpu->current->contender) > (int64_t)LANE_CREDIT_NS / 2;
     if (slice_over || far_behind)
         current_queue(cpu);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Who runs next (sched.c).
 //
-// Each CPU has a queue of ready threads in the order of virtual run time; a thread runs
+// Each CPU has a queue of ready threads, in the order of lane.h; a thread runs
 // for a slice or until it blocks.  A CPU's timer is set only when somebody else is ready
 // there or the next deadline is its to watch: an idle or a lone thread is never interrupted
 // (tickless).
@@ -15,18 +15,20 @@
 #include <kernel/sched/thread.h>
 #include <kernel/upcall.h>
 
+struct budget;
 struct cap_table;
-
-constexpr uint64_t SCHED_SLICE_NS = 4'000'000;
 
 void sched_init(void);
 
-// A new thread's place: state NEW, normal latency, any CPU.
+// A new thread's place: state NEW, normal latency, any CPU; its priority is set next.
 void sched_thread_init(struct thread *thread);
 
-// Sets the share of a thread, 1 to PRIORITY_MAX; and its class.
+// Sets the weight of a thread in its lane, by its priority, 1 to PRIORITY_MAX; and its class.
 void sched_set_priority(struct thread *thread, uint8_t priority);
 void sched_set_latency_class(struct thread *thread, enum latency_class latency_class);
+
+// Sets the weight of a budget other than the root, 1 to WEIGHT_MAX.
+void sched_set_weight(struct budget *budget, uint32_t weight);
 
 // Brings the times that processes have used up to now; else they are those of the last switch.
 void sched_account(void);

@@ -70,7 +70,7 @@ struct thread *thread_create(struct process *process, uint8_t priority, uint8_t 
     thread->arch.fpu = (uint8_t *)thread + thread_fpu_offset();
     thread->arch.space = &process->space.arch;
     sched_thread_init(thread);
-    thread->priority = priority;
+    sched_set_priority(thread, priority);
     thread->priority_max = priority_max;
     thread->id = ++process->last_thread_id;
     list_init(&thread->operations);

@@ -5,7 +5,7 @@
 // the completion that it waits for makes it ready.
 //
 // Invariants:
-//  1. RUNNING: it is cpu->current.  READY: it is in cpu->queue or is cpu->handoff.
+//  1. RUNNING: it is cpu->current.  READY: it is in its lane, or is cpu->handoff.
 //     WAITING: neither, and it is in cap_enter.  Here `cpu` is thread->cpu.
 //  2. Each pending operation is in `operations`; their number is ring.pending_count, with the
 //     entries that a RECV with many slots holds.  op_spare is there too.
@@ -25,6 +25,7 @@
 #include <gen/wire/thread.h>
 #include <kernel/arch.h>
 #include <kernel/ipc/ring.h>
+#include <kernel/sched/lane.h>
 #include <kernel/sched/timeout.h>
 #include <lib/list.h>
 
@@ -75,10 +76,9 @@ struct thread {
     struct op *op_spare; // a free op that stays in `operations`, or nullptr
     struct op *op_cache; // further free ops; all are charged already
     uint32_t op_cache_count;
-    struct rbtree_node queue_node;
-    struct cpu *cpu;     // where it runs, is queued, or ran last
-    uint64_t virtual_ns; // run time, weighted, by the clock of `cpu`
-    uint64_t affinity;   // bit i: may run on CPU i
+    struct contender contender; // in the lane of its budget, on `cpu`
+    struct cpu *cpu;            // where it runs, is queued, or ran last
+    uint64_t affinity;          // bit i: may run on CPU i
     enum latency_class latency_class;
     enum latency_class latency_max;
     struct list_link process_link;

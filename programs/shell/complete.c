@@ -543,6 +543,8 @@ static void complete_grant(struct candidates *candidates, const struct shell *sh
     offer_names(candidates, shell, (struct wanted){.only_capabilities = true, .suffix = ""});
     if (frame->name.text == nullptr && !is_given(frame, "budget"))
         offer(candidates, "budget:", " ", "how much memory it gets, as in 16 MiB");
+    if (frame->name.text == nullptr && !is_given(frame, "weight"))
+        offer(candidates, "weight:", " ", "its share of busy CPUs; 100 is usual");
 }
 
 // One program of a pipeline, from its start on.

@@ -173,6 +173,7 @@ static void programs_have_names_and_grants(void)
     CHECK(completes("run args one wi", "run args one with { "));
     CHECK(offers("run args with { ", 16, "stdio", "budget:"));
     CHECK(completes("run args with { stdio, bud", "run args with { stdio, budget: "));
+    CHECK(completes("run args with { stdio, wei", "run args with { stdio, weight: "));
     CHECK(completes("run args with { clock: tim", "run args with { clock: timer"));
     CHECK(completes("run args with { stdio } \"|\" | ec",
                     "run args with { stdio } \"|\" | echo "));

@@ -29,6 +29,8 @@ constexpr uint32_t SHELL_COMMANDS_MAX = 32;
 constexpr uint32_t SHELL_KEPT_MAX = 128;
 
 // A program to be started.
+constexpr uint32_t SHELL_WEIGHT_MAX = 10'000; // of MemoryBudget.setCpuWeight
+
 struct shell_program {
     const char *name; // not NUL-terminated
     uint32_t name_bytes;
@@ -36,6 +38,7 @@ struct shell_program {
     const struct value_item *grants; // capabilities, all of them named
     uint32_t grant_count;
     uint64_t budget_bytes; // 0: the shell chooses
+    uint32_t weight;       // of that budget; 0: as any other
 };
 
 // Programs to be started, the output of each being the input of the next.

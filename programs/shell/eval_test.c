@@ -280,6 +280,12 @@ static void programs_get_what_is_listed(void)
     CHECK_EQ(second->budget_bytes, 0);
     CHECK(complains("run x with { budget: true }",
                     "budget: a MemoryBudget, or a size, as in: 16 MiB"));
+    CHECK(run("run x with { weight: 300 }") && first->weight == 300 && first->grant_count == 0);
+    CHECK(run("run x with { weight: timer }") && first->weight == 0 && first->grant_count == 1);
+    CHECK(complains("run x with { weight: 0 }",
+                    "weight: a share of busy CPUs, 1 to 10000; 100 is usual"));
+    CHECK(complains("run x with { weight: 10001 }",
+                    "weight: a share of busy CPUs, 1 to 10000; 100 is usual"));
 }
 
 static void variables_have_a_limit(void)

@@ -61,7 +61,18 @@ static bool run_let(struct shell *shell)
     return variables_bind(shell, statement->name, statement->name_bytes, &value, unit);
 }
 
-// Evaluates the grants of a program.  A number as `budget` is the size of a new one.
+static bool is_called(const struct value_item *item, const char *name)
+{
+    return item->name_bytes == strlen(name) && memcmp(item->name, name, item->name_bytes) == 0;
+}
+
+static bool is_whole_number(const struct value *value)
+{
+    return value->kind == VALUE_INTEGER && !value->negative;
+}
+
+// Evaluates the grants of a program.  A number as `budget` is the size of a new one, and one as
+// `weight` its weight.
 static bool read_grants(struct shell *shell, uint16_t node, struct shell_program *program)
 {
     struct value_item *grants = nullptr;
@@ -72,11 +83,18 @@ static bool read_grants(struct shell *shell, uint16_t node, struct shell_program
     program->grants = grants;
     for (uint32_t i = 0; i < count; i++) {
         const struct value *value = &grants[i].value;
-        bool is_budget = grants[i].name_bytes == 6 && memcmp(grants[i].name, "budget", 6) == 0;
+        bool is_budget = is_called(&grants[i], "budget"),
+             is_weight = is_called(&grants[i], "weight");
         if (value->kind == VALUE_NAME)
             return shell_unknown_name(shell, value->text, value->count);
-        if (is_budget && value->kind == VALUE_INTEGER && !value->negative)
+        if (is_budget && is_whole_number(value))
             program->budget_bytes = value->number;
+        else if (is_weight && is_whole_number(value) && value->number >= 1 &&
+                 value->number <= SHELL_WEIGHT_MAX)
+            program->weight = (uint32_t)value->number;
+        else if (is_weight && value->kind != VALUE_CAPABILITY)
+            return shell_wrong(shell, "weight: a share of busy CPUs, 1 to %u; 100 is usual",
+                               SHELL_WEIGHT_MAX);
         else if (value->kind == VALUE_CAPABILITY)
             grants[program->grant_count++] = grants[i];
         else
@@ -171,8 +189,9 @@ const struct command language_commands[] = {
      "  unless that was with status 0.  It holds what stands in the braces, its own memory\n"
      "  and threads as `memory`, `thread` and `park`, and a budget of its own, split from\n"
      "  the shell's, as `budget`.\n"
-     "  A GRANT is NAME, NAME: CAPABILITY, or budget: SIZE.  At a terminal `stdio` is one\n"
-     "  of the program's own: Ctrl-C ends the program, Ctrl-D on an empty line its input.\n"
+     "  A GRANT is NAME, NAME: CAPABILITY, budget: SIZE, or weight: N, its share of busy CPUs,\n"
+     "  100 unless said.  At a terminal `stdio` is one of the program's own: Ctrl-C ends the\n"
+     "  program, Ctrl-D on an empty line its input.\n"
      "  What a program before a | writes is what the one behind it reads; both need stdio.\n"
      "  Needs: spawner, boot, budget.\n"
      "    run args with { stdio } one two\n"

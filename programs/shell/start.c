@@ -87,7 +87,7 @@ static bool open_program(struct start *start, struct value_problem *problem)
 }
 
 // Splits what the line says; else a quarter of what is free, within bounds.
-static bool split_budget(struct start *start, uint64_t wanted_bytes,
+static bool split_budget(struct start *start, uint64_t wanted_bytes, uint32_t weight,
                          struct value_problem *problem)
 {
     memory_budget_cap own;
@@ -113,6 +113,12 @@ static bool split_budget(struct start *start, uint64_t wanted_bytes,
     status = memory_budget_split(own, bytes, &start->budget);
     if (status != STATUS_OK)
         return problem_set(problem, "no budget can be split: %s", problem_reason(status));
+    if (weight != 0)
+        status = memory_budget_set_cpu_weight(own, start->budget, weight);
+    if (status != STATUS_OK) {
+        memory_budget_cap_release(&start->budget);
+        return problem_set(problem, "its weight can't be set: %s", problem_reason(status));
+    }
     return true;
 }
 
@@ -226,7 +232,7 @@ static bool run(struct start *start, const struct shell_program *program,
 {
     if (!find_authority(start, problem) || !open_program(start, problem))
         return false;
-    bool ok = split_budget(start, program->budget_bytes, problem);
+    bool ok = split_budget(start, program->budget_bytes, program->weight, problem);
     if (ok) {
         ok = collect_grants(start, program, problem) &&
              collect_arguments(start, program, syntax, problem) &&

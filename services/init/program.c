@@ -26,6 +26,7 @@ constexpr uint32_t GRANTS_MAX =
 constexpr uint64_t OWN_BYTES = 512 * 1024;
 constexpr uint64_t PROGRAM_BYTES_MIN = 512 * 1024;
 constexpr uint64_t PAGE = 4096;
+constexpr uint32_t CPU_WEIGHT_DEFAULT = 100; // of a program without a request
 
 struct program {
     const char *file;
@@ -222,8 +223,8 @@ static bool grants_collect(struct program *program, const struct capos_spawner *
     return directories_add(program, &asked->directories);
 }
 
-// The budget of what is free, less what init keeps.
-static enum status budget_split(memory_budget_cap *out_budget)
+// The budget of what is free, less what init keeps, with a share of the CPUs.
+static enum status budget_split(uint32_t cpu_weight, memory_budget_cap *out_budget)
 {
     memory_budget_cap all;
     uint64_t limit_bytes, used_bytes;
@@ -235,7 +236,13 @@ static enum status budget_split(memory_budget_cap *out_budget)
     uint64_t free_bytes = limit_bytes - used_bytes;
     if (free_bytes < OWN_BYTES + PROGRAM_BYTES_MIN)
         return STATUS_OVERLOADED;
-    return memory_budget_split(all, (free_bytes - OWN_BYTES) & ~(PAGE - 1), out_budget);
+    status = memory_budget_split(all, (free_bytes - OWN_BYTES) & ~(PAGE - 1), out_budget);
+    if (status != STATUS_OK)
+        return status;
+    status = memory_budget_set_cpu_weight(all, *out_budget, cpu_weight);
+    if (status != STATUS_OK)
+        memory_budget_cap_release(out_budget);
+    return status;
 }
 
 // ---- Start and end -----------------------------------------------------------------
@@ -286,9 +293,11 @@ static bool program_start(struct program *program, struct capos_spawner *spawner
     if (asked->trace)
         status = trace_begin(spawner, asked->trace_capture_bytes, &trace);
     if (status == STATUS_OK)
-        status = budget_split(&budget);
+        status = budget_split(asked->cpu_weight, &budget);
     if (status != STATUS_OK) {
-        report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the machine has too little memory");
+        report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, status == STATUS_INVALID_ARGUMENT
+                                                       ? "cpuWeight: 1 to 10000"
+                                                       : "the machine has too little memory");
         return false;
     }
     budget_grant->capability = capos_transfer_copy(budget.id);
@@ -335,7 +344,7 @@ static bool program_open(const struct program *program, struct capos_spawner *sp
 void program_run(struct capos_spawner *spawner)
 {
     static struct program program;
-    struct run_request request = {};
+    struct run_request request = {.cpu_weight = CPU_WEIGHT_DEFAULT};
     struct capos_image image;
     struct capos_process process;
     if (!request_exists())

@@ -187,7 +187,10 @@ static enum status budget_take(struct service_state *service)
     if (status == STATUS_OK)
         status =
             memory_budget_split(all, (budget_bytes + PAGE - 1) & ~(PAGE - 1), &service->budget);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    step = "its cpuWeight";
+    return memory_budget_set_cpu_weight(all, service->budget, service->declared.cpu_weight);
 }
 
 static enum status image_start(struct service_state *service, const struct capos_image *image)

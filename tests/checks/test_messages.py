@@ -39,6 +39,7 @@ UNREACHABLE = {
     "can't be read: ": 'the kernel always answers for what the shell holds',
     "can't be mapped": 'likewise, unless memory runs out',
     'no budget can be split': 'likewise, unless memory runs out',
+    "its weight can't be set": 'the shell split the budget and has checked the number',
     'needs a MemoryBudget named budget': 'every program is granted one',
 }
 

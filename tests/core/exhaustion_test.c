@@ -811,6 +811,26 @@ static enum status give_a_page_back(void)
                 memory_budget_give_back_params, .size_bytes = PAGE_BYTES);
 }
 
+static enum status weigh_a_budget(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call =
+        call_of(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_SPLIT);
+    WITH(&call, memory_budget_split_params, .size_bytes = PAGE_BYTES);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    struct capos_transfer transfer = {.cap = actor_result_cap(actor, 1, &cqe, 0)};
+    call = call_of(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_SET_CPU_WEIGHT);
+    WITH(&call, memory_budget_set_cpu_weight_params, .budget = 0, .weight = 5);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    return call_method(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CPU_WEIGHT);
+}
+
 static enum status limit_a_console(void)
 {
     struct capos_cqe cqe;
@@ -933,6 +953,7 @@ EXHAUST(allocate_and_snapshot_an_object)
 EXHAUST(fork_a_process)
 EXHAUST(watch_a_budget)
 EXHAUST(give_a_page_back)
+EXHAUST(weigh_a_budget)
 EXHAUST(limit_a_console)
 EXHAUST(poll_a_notification)
 EXHAUST(let_an_interrupt_ring)
@@ -995,6 +1016,7 @@ int main(void)
     RUN(fork_a_process_without_memory);
     RUN(watch_a_budget_without_memory);
     RUN(give_a_page_back_without_memory);
+    RUN(weigh_a_budget_without_memory);
     RUN(limit_a_console_without_memory);
     RUN(poll_a_notification_without_memory);
     RUN(let_an_interrupt_ring_without_memory);

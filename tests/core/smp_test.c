@@ -359,6 +359,47 @@ CORE_TEST(a_caller_that_another_cpu_wakes_no_longer_pays)
     CHECK_EQ(run_ns(client), before_ns + 500);
 }
 
+// A pair that pass each other the CPU by waking and parking in one operation, on different CPUs
+// at first; `pinned`: one of them may not come to the other's.
+static void pass_by_parking(bool pinned)
+{
+    struct actor *sleeper = spinner_on(1, "sleeper");
+    struct actor *waker = actor_adopt(sleeper->process, sleeper->memory + 32 * PAGE_BYTES);
+    capos_cap_id park = actor_give(sleeper, park_space_object());
+    uint64_t word = sleeper->memory + 40 * PAGE_BYTES;
+    waker->thread_id = second_thread_for(sleeper, 1)->id;
+    host_resume(sched_leave());
+    host_deliver_kicks();
+    CHECK_EQ(cpu_of(waker), 0);
+    if (pinned)
+        sched_set_affinity(actor_thread(sleeper), 1 << 1);
+    actor_push_park(sleeper, 1, park, word, 0, CAPOS_FOREVER);
+    CHECK_EQ(actor_enter(sleeper, 1, CAPOS_FOREVER), ACTOR_BLOCKED);
+    actor_push(waker, &(struct capos_sqe){.opcode = CAPOS_OP_PARK,
+                                          .user_data = 2,
+                                          .cap = park,
+                                          .params = word + 64,
+                                          .result = word,
+                                          .result_bytes_max = 1,
+                                          .timeout_ns = CAPOS_FOREVER});
+    CHECK_EQ(actor_enter(waker, 1, CAPOS_FOREVER), ACTOR_BLOCKED);
+    host_deliver_kicks();
+    CHECK_EQ(cpu_of(sleeper), pinned ? 1 : 0);
+    CHECK_EQ(actor_thread(sleeper)->cpu->index, cpu_of(sleeper));
+    actor_kill(sleeper);
+    actor_drop(waker);
+}
+
+CORE_TEST(who_is_woken_by_parking_comes_to_the_cpu_of_the_waker)
+{
+    pass_by_parking(false);
+}
+
+CORE_TEST(who_is_woken_by_parking_and_may_not_come_runs_where_it_may)
+{
+    pass_by_parking(true);
+}
+
 // ---- Ending ---------------------------------------------------------------------------
 
 CORE_TEST(a_process_that_runs_on_another_cpu_is_killed_there)
@@ -536,11 +577,18 @@ CORE_TEST(a_process_that_gains_a_timer_may_read_the_clock_on_its_cpu)
 
 // ---- Shares -----------------------------------------------------------------------------
 
-static struct actor *pinned(const char *name)
+// On the same budget as another one, if it isn't nullptr: a priority counts among those.
+static struct actor *pinned_beside(const struct actor *beside, const char *name)
 {
-    struct actor *actor = actor_create(name);
+    struct actor *actor =
+        beside == nullptr ? actor_create(name) : actor_create_on(beside->budget, name);
     sched_set_affinity(actor_thread(actor), 1);
     return actor;
+}
+
+static struct actor *pinned(const char *name)
+{
+    return pinned_beside(nullptr, name);
 }
 
 static void let_run(uint64_t duration_ns)
@@ -558,7 +606,7 @@ static bool about(uint64_t value, uint64_t wanted, uint64_t tolerance)
 // Five steps of 5/4 are a factor of 3.05.
 CORE_TEST(a_thread_runs_in_proportion_to_its_priority)
 {
-    struct actor *light = pinned("light"), *heavy = pinned("heavy");
+    struct actor *light = pinned("light"), *heavy = pinned_beside(light, "heavy");
     sched_set_priority(actor_thread(heavy), PRIORITY_NORMAL + 5);
     let_run(405 * SCHED_SLICE_NS);
     CHECK(about(run_ns(light), 100 * SCHED_SLICE_NS, 4 * SCHED_SLICE_NS));
@@ -568,7 +616,7 @@ CORE_TEST(a_thread_runs_in_proportion_to_its_priority)
 // Thirty steps are a factor of 808.
 CORE_TEST(the_lightest_thread_is_not_starved)
 {
-    struct actor *light = pinned("light"), *heavy = pinned("heavy");
+    struct actor *light = pinned("light"), *heavy = pinned_beside(light, "heavy");
     sched_set_priority(actor_thread(light), 1);
     sched_set_priority(actor_thread(heavy), PRIORITY_MAX);
     sched_set_latency_class(actor_thread(heavy), LATENCY_CLASS_INTERACTIVE);
@@ -741,9 +789,8 @@ static void check_all_cpus(void)
             continue;
         }
         for (uint32_t other = 0; other < CPUS; other++) {
-            const struct rbtree_node *node = rbtree_first(&arch_cpu_at(other)->queue);
-            CHECK(node == nullptr ||
-                  !(container_of(node, struct thread, queue_node)->affinity >> i & 1));
+            const struct thread *first = lane_first(arch_cpu_at(other)->queue);
+            CHECK(first == nullptr || !(first->affinity >> i & 1));
         }
     }
 }
@@ -788,6 +835,8 @@ int main(void)
     RUN(a_server_that_is_pinned_while_it_waits_is_not_handed_over_to);
     RUN(a_client_that_is_answered_by_another_cpu_gets_an_idle_one);
     RUN(a_caller_that_another_cpu_wakes_no_longer_pays);
+    RUN(who_is_woken_by_parking_comes_to_the_cpu_of_the_waker);
+    RUN(who_is_woken_by_parking_and_may_not_come_runs_where_it_may);
     RUN(a_process_that_runs_on_another_cpu_is_killed_there);
     RUN(the_next_thread_of_a_cpu_runs_when_its_current_one_is_killed);
     RUN(a_process_ends_with_threads_on_every_cpu);

@@ -517,7 +517,7 @@ static uint64_t share_of_first(uint8_t priority)
 {
     make_process();
     struct actor *second = start_thread();
-    actor_thread(second)->priority = priority;
+    sched_set_priority(actor_thread(second), priority);
     uint64_t ran_ns = 0;
     constexpr uint64_t step_ns = 1'000'000, steps = 4000;
     for (unsigned i = 0; i < steps; i++) {

@@ -9,6 +9,7 @@
 #include <capos/call.h>
 #include <capos/spawn.h>
 #include <capos/syscall.h>
+#include <capos/thread.h>
 #include <gen/capos/boot_package.h>
 #include <gen/capos/console.h>
 #include <gen/capos/echo.h>
@@ -16,6 +17,7 @@
 #include <gen/capos/memory_budget.h>
 #include <gen/capos/notification.h>
 #include <gen/capos/process.h>
+#include <gen/capos/thread.h>
 #include <gen/capos/timer.h>
 #include <gen/capos/virtual_memory.h>
 #include <gen/interfaces.h>
@@ -76,6 +78,47 @@ static enum status call_who_never_answers(void)
         return echo_ping_finish(call, nullptr, nullptr, nullptr);
     pending_count++;
     return STATUS_OK;
+}
+
+// ---- The share of the CPU ---------------------------------------------------------------
+
+constexpr unsigned HOG_THREADS = 16;
+static uint32_t spinning;
+
+// On CPU 0, where all of them compete.
+static int spin(void *)
+{
+    thread_control_cap control;
+    if (thread_control_cap_find("thread", &control) != STATUS_OK ||
+        thread_control_set_affinity(control, 1) != STATUS_OK)
+        return 1;
+    __atomic_fetch_add(&spinning, 1, __ATOMIC_RELEASE);
+    for (;;)
+        __asm__ volatile("pause");
+}
+
+// Rings the bell when all of its threads are busy.
+static int spin_in_threads(unsigned count)
+{
+    notification_cap bell;
+    struct capos_thread *thread;
+    EXPECT_OK(notification_cap_find("bell", &bell));
+    for (unsigned i = 1; i < count; i++)
+        EXPECT_OK(capos_thread_create(&thread, spin, nullptr, nullptr));
+    while (__atomic_load_n(&spinning, __ATOMIC_ACQUIRE) < count - 1)
+        capos_thread_yield();
+    EXPECT_OK(notification_signal(bell, 1));
+    return spin(nullptr);
+}
+
+static int child_spins(void)
+{
+    return spin_in_threads(1);
+}
+
+static int child_spins_in_threads(void)
+{
+    return spin_in_threads(HOG_THREADS);
 }
 
 // Asks until it is refused, tells, and goes on asking.
@@ -263,6 +306,95 @@ static void who_fills_the_queue_of_its_server_is_alone_with_it(void)
     run_culprit("fills a queue");
 }
 
+struct spinner {
+    memory_budget_cap budget;
+    struct capos_process process;
+    uint64_t before_ns;
+};
+
+static uint64_t ran_ns(const struct spinner *spinner)
+{
+    char name[64];
+    uint64_t time_ns = 0;
+    CHECK_OK(process_handle_info(spinner->process.handle, nullptr, name, sizeof name, nullptr,
+                                 nullptr, nullptr, &time_ns));
+    return time_ns - spinner->before_ns;
+}
+
+// Starts a child that is busy on CPU 0, on a budget of its own, and waits until it is.
+static bool spinner_start(struct spinner *spinner, const char *role)
+{
+    const char *const arguments[] = {"quota_test", role};
+    notification_cap bell = {};
+    uint64_t bits;
+    *spinner = (struct spinner){};
+    CHECK_OK(memory_budget_split(test_budget(), CULPRIT_BYTES, &spinner->budget));
+    CHECK_OK(memory_budget_create_notification(test_budget(), &bell));
+    const struct capos_spawn_grant grants[] = {
+        {"memory", capos_transfer_copy(test_memory().id)},
+        {"thread", capos_transfer_copy(test_grant("thread", INTERFACE_THREAD_CONTROL))},
+        {"park", capos_transfer_copy(test_grant("park", INTERFACE_PARK_SPACE))},
+        {"threads", capos_transfer_copy(test_grant("threads", INTERFACE_THREAD_SPAWNER))},
+        {"bell", capos_transfer_copy(bell.id)},
+    };
+    bool started = CHECK_OK(capos_spawn(&spawner, &image,
+                                        &(struct capos_spawn_request){
+                                            .name = role,
+                                            .budget = spinner->budget,
+                                            .grants = grants,
+                                            .grant_count = sizeof grants / sizeof grants[0],
+                                            .arguments = arguments,
+                                            .argument_count = 2,
+                                        },
+                                        &spinner->process)) &&
+                   CHECK_OK(notification_wait(bell, 1, &bits));
+    notification_cap_release(&bell);
+    return started;
+}
+
+static void spinner_end(struct spinner *spinner)
+{
+    struct test_end end = {};
+    CHECK_OK(process_handle_kill(spinner->process.handle));
+    CHECK_OK(test_wait(spinner->process.handle, &end));
+    CHECK_EQ(end.kind, END_KIND_KILLED);
+    memory_budget_cap_release(&spinner->budget);
+}
+
+// Lets both run until their times are as `wanted` says, to within a fifth: hog for other.  What
+// the host takes away counts as time of whoever ran then, and is made up for, so the times get
+// there sooner or later; a share per thread never does.
+static bool times_become(struct spinner *hog, struct spinner *other, uint64_t wanted_percent)
+{
+    constexpr uint64_t ENOUGH_NS = 100'000'000, TOO_LONG_NS = 60'000'000'000;
+    uint64_t hog_ns = 0, other_ns = 0;
+    hog->before_ns = other->before_ns = 0;
+    hog->before_ns = ran_ns(hog);
+    other->before_ns = ran_ns(other);
+    while (hog_ns + other_ns < TOO_LONG_NS) {
+        CHECK_OK(timer_sleep(test_timer(), 20'000'000));
+        hog_ns = ran_ns(hog);
+        other_ns = ran_ns(other);
+        uint64_t least = other_ns * wanted_percent / 100;
+        if (hog_ns + other_ns >= ENOUGH_NS && hog_ns >= least - least / 5 &&
+            hog_ns <= least + least / 5)
+            return true;
+    }
+    return false;
+}
+
+static void who_has_many_busy_threads_has_one_share(void)
+{
+    struct spinner hog, other;
+    if (spinner_start(&hog, "spins in threads") && spinner_start(&other, "spins")) {
+        CHECK(times_become(&hog, &other, 100));
+        CHECK_OK(memory_budget_set_cpu_weight(test_budget(), other.budget, 400));
+        CHECK(times_become(&hog, &other, 25));
+    }
+    spinner_end(&hog);
+    spinner_end(&other);
+}
+
 static bool image_open(void)
 {
     boot_package_cap boot = {test_grant("boot", INTERFACE_BOOT_PACKAGE)};
@@ -283,6 +415,7 @@ static void tests(void)
     RUN(who_writes_too_much_is_alone_with_it);
     RUN(who_makes_too_many_calls_is_alone_with_it);
     RUN(who_fills_the_queue_of_its_server_is_alone_with_it);
+    RUN(who_has_many_busy_threads_has_one_share);
 }
 
 int main(int argc, char **argv)
@@ -295,6 +428,8 @@ int main(int argc, char **argv)
         {"writes to the console", child_writes_to_the_console},
         {"makes calls", child_makes_calls},
         {"fills a queue", child_fills_a_queue},
+        {"spins", child_spins},
+        {"spins in threads", child_spins_in_threads},
     };
     return test_main(argc, argv, tests, roles, sizeof roles / sizeof roles[0]);
 }

@@ -66,7 +66,7 @@ static const struct {
     {"notification_test", "spawner boot"},
     {"park_test", "spawner boot timer threads"},
     {"process_test", "spawner boot timer"},
-    {"quota_test", "spawner boot timer console"},
+    {"quota_test", "spawner boot timer console threads"},
     {"revoker_test", "spawner boot"},
     {"ring_test", "spawner boot"},
     {"stdio_test", "spawner boot"},

@@ -21,6 +21,7 @@ static void a_request_decodes_to_what_was_asked(void)
                                   .grant_count = 2,
                                   .environment = {"A=1"},
                                   .environment_count = 1,
+                                  .cpu_weight = 7,
                                   .arguments = arguments,
                                   .argument_count = 3};
     struct directories directories = {
@@ -31,6 +32,7 @@ static void a_request_decodes_to_what_was_asked(void)
     CHECK_EQ(run_request_decode(buffer, bytes, &request), STATUS_OK);
     CHECK(wire_text_equals(request.program, "program"));
     CHECK(wire_text_equals(request.symbol_name, "prog"));
+    CHECK_EQ(request.cpu_weight, 7);
     CHECK_EQ(request.arguments.count, 3);
     CHECK(element_is(&request.arguments, 0, "prog"));
     CHECK(element_is(&request.arguments, 1, "-x"));

@@ -15,6 +15,7 @@ enum {
     DISK,
     MEMORY,
     CPUS,
+    CPU_WEIGHT,
     TIMEOUT,
     TTY,
     VERBOSE,
@@ -34,6 +35,8 @@ const struct option run_option_table[] = {
     [DISK] = {"--disk", "FILE[:SIZE]", "give the program the files of a disk, as \"disk\""},
     [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 12 or more (64)"},
     [CPUS] = {"--cpus", "N", "CPUs of the machine, 1 to 16 (1)"},
+    [CPU_WEIGHT] = {"--cpu-weight", "N",
+                    "the program's share of busy CPUs, 1 to 10000; each service has 100 (100)"},
     [TIMEOUT] = {"--timeout", "S", "end the machine after S seconds, with status 124"},
     [TTY] = {"--tty", nullptr, "edit lines in the machine, for programs that use the terminal"},
     [VERBOSE] = {"--verbose", nullptr,
@@ -127,6 +130,11 @@ static enum option_step apply(struct run_options *options, size_t option, const 
             return wrong(problem, "--cpus takes a whole number from 1 to %u, not %.80s",
                          RUN_CPUS_MAX, value);
         return OPTION_FOUND;
+    case CPU_WEIGHT:
+        if (!read_number(value, 1, RUN_CPU_WEIGHT_MAX, &options->cpu_weight))
+            return wrong(problem, "--cpu-weight takes a whole number from 1 to %u, not %.80s",
+                         RUN_CPU_WEIGHT_MAX, value);
+        return OPTION_FOUND;
     case TIMEOUT:
         if (!read_timeout(value, &options->timeout_ms))
             return wrong(problem, "--timeout takes seconds from 0.001, not %.80s", value);
@@ -168,8 +176,10 @@ enum option_step run_options_read(int argument_count, char **arguments,
                                   struct run_options *out_options,
                                   char problem[OPTION_PROBLEM_BYTES])
 {
-    struct run_options options = {
-        .memory_mib = RUN_MEMORY_MIB_DEFAULT, .cpu_count = 1, .system = nullptr};
+    struct run_options options = {.memory_mib = RUN_MEMORY_MIB_DEFAULT,
+                                  .cpu_count = 1,
+                                  .cpu_weight = 100,
+                                  .system = nullptr};
     struct option_reader reader = {.options = run_option_table,
                                    .option_count = run_option_count,
                                    .arguments = arguments,

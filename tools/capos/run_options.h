@@ -15,7 +15,8 @@ constexpr uint32_t RUN_QEMU_ARGUMENTS_OWN = 4;  // for the disk
 constexpr uint32_t RUN_MEMORY_MIB_MIN = 12;
 constexpr uint32_t RUN_MEMORY_MIB_MAX = 1024 * 1024;
 constexpr uint32_t RUN_MEMORY_MIB_DEFAULT = 64;
-constexpr uint32_t RUN_CPUS_MAX = 16; // that the kernel uses
+constexpr uint32_t RUN_CPUS_MAX = 16;           // that the kernel uses
+constexpr uint32_t RUN_CPU_WEIGHT_MAX = 10'000; // of MemoryBudget.setCpuWeight
 
 struct run_options {
     const char *grants[RUN_GRANTS_MAX];
@@ -30,6 +31,7 @@ struct run_options {
     const char *disk; // FILE[:SIZE]; nullptr: none
     uint32_t memory_mib;
     uint32_t cpu_count;
+    uint32_t cpu_weight;
     uint64_t timeout_ms;    // 0: none
     const char *system;     // the manifest's name
     bool trace;             // print a line per call

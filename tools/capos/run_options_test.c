@@ -22,16 +22,16 @@ static enum option_step read_line(const char *line, struct run_options *out_opti
 static void options_end_at_the_program(void)
 {
     struct run_options options;
-    CHECK_EQ(
-        read_line("--grant timer --grant entropy --env A=1 --mem 32 --cpus 4 --timeout 1.5 "
-                  "--verbose prog --mem 3",
-                  &options),
-        OPTION_END);
+    CHECK_EQ(read_line("--grant timer --grant entropy --env A=1 --mem 32 --cpus 4 "
+                       "--cpu-weight 300 --timeout 1.5 --verbose prog --mem 3",
+                       &options),
+             OPTION_END);
     CHECK_EQ(options.grant_count, 2);
     CHECK(strcmp(options.grants[1], "entropy") == 0);
     CHECK(options.environment_count == 1 && strcmp(options.environment[0], "A=1") == 0);
     CHECK_EQ(options.memory_mib, 32);
     CHECK_EQ(options.cpu_count, 4);
+    CHECK_EQ(options.cpu_weight, 300);
     CHECK_EQ(options.timeout_ms, 1500);
     CHECK(options.verbose && options.gdb == nullptr);
     CHECK_EQ(options.argument_count, 3);
@@ -44,6 +44,7 @@ static void the_defaults_are_the_documented_ones(void)
     CHECK_EQ(read_line("prog", &options), OPTION_END);
     CHECK_EQ(options.memory_mib, 64);
     CHECK_EQ(options.cpu_count, 1);
+    CHECK_EQ(options.cpu_weight, 100);
     CHECK_EQ(options.timeout_ms, 0);
     CHECK_EQ(options.grant_count, 0);
     CHECK(strcmp(options.system, "default") == 0 && !options.tty);
@@ -94,6 +95,8 @@ static void bad_values_name_the_legal_ones(void)
 {
     problem_is("--cpus 0 p", "--cpus takes a whole number from 1 to 16, not 0");
     problem_is("--cpus 17 p", "not 17");
+    problem_is("--cpu-weight 0 p", "--cpu-weight takes a whole number from 1 to 10000, not 0");
+    problem_is("--cpu-weight 10001 p", "not 10001");
     problem_is("--cpus two p", "not two");
     problem_is("--mem 11 p", "--mem takes whole MiB from 12 to 1048576, not 11");
     problem_is("--mem -1 p", "not -1");

@@ -302,9 +302,18 @@ struct actor *actor_adopt_thread(struct actor *starter, capos_cap_id handle, uin
 
 struct actor *actor_create(const char *name)
 {
+    struct budget *budget = budget_split(harness_root_budget(), ACTOR_BUDGET_BYTES);
+    ASSERT(budget != nullptr);
+    struct actor *actor = actor_create_on(budget, name);
+    object_put(&budget->object);
+    return actor;
+}
+
+struct actor *actor_create_on(struct budget *budget, const char *name)
+{
     struct actor *actor = actor_get();
-    actor->budget = budget_split(harness_root_budget(), ACTOR_BUDGET_BYTES);
-    ASSERT(actor->budget != nullptr);
+    object_get(&budget->object);
+    actor->budget = budget;
     actor->process = process_create(actor->budget, name, (uint32_t)strlen(name));
     ASSERT(actor->process != nullptr);
     struct space *space = &actor->process->space;
@@ -406,6 +415,7 @@ void actor_run(struct actor *actor)
     }
     thread->state = THREAD_RUNNING;
     thread->cpu = cpu;
+    thread->contender.lane = &thread->process->budget->lanes[cpu->index];
     cpu->current = cpu->charged = thread;
     host_resume(sched_leave());
     ASSERT(cpu->current == thread);

@@ -69,6 +69,8 @@ struct actor {
 };
 
 [[nodiscard]] struct actor *actor_create(const char *name);
+// The same on a budget that others use too.
+[[nodiscard]] struct actor *actor_create_on(struct budget *budget, const char *name);
 // An actor for a process that some other actor built and started; `memory` is the address
 // of ACTOR_MEMORY_BYTES that were committed in it, or 0.
 [[nodiscard]] struct actor *actor_adopt(struct process *process, uint64_t memory);

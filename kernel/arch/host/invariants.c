@@ -322,9 +322,8 @@ static void check_cpu(const struct cpu *cpu)
               (is_alive(next) && next->state == THREAD_READY && next->cpu == cpu),
           "who goes next is alive and ready");
     uint32_t queued = 0;
-    for (const struct rbtree_node *node = rbtree_first(&cpu->queue); node != nullptr;
-         node = rbtree_next(node), queued++) {
-        const struct thread *thread = container_of(node, struct thread, queue_node);
+    for (const struct thread *thread = lane_first(cpu->queue); thread != nullptr;
+         thread = lane_next(thread, cpu->queue), queued++) {
         HOLDS(is_alive(thread) && thread->state == THREAD_READY && thread->cpu == cpu,
               "a queue has living threads that are ready");
     }
