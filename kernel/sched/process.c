@@ -76,6 +76,7 @@ struct process *process_create(struct budget *budget, const char *name, uint32_t
     process->name_bytes = name_bytes;
     cap_table_init(&process->caps);
     list_init(&process->threads);
+    list_init(&process->spare_threads);
     list_init(&process->waiters);
     list_init(&process->received);
     if (capset_create(process) != STATUS_OK)
@@ -179,6 +180,7 @@ static void process_release_all(struct process *process)
     endpoint_receiver_ended(process);
     cap_table_fini(&process->caps, process->budget);
     space_fini(&process->space);
+    thread_spares_free(process);
     capset_destroy(process);
     if (process->trace != nullptr)
         call_trace_destroy(process->trace, process->budget);

@@ -36,8 +36,10 @@ struct process {
     struct cap_table caps;
     struct budget *budget; // referenced
     struct list threads;   // struct thread.process_link
-    struct list waiters;   // struct op of ProcessHandle.wait
-    struct list received;  // struct op.queue_link, calls that it received and hasn't answered
+    // Likewise, of ended threads whose pages are kept: one, or all if the process is ending.
+    struct list spare_threads;
+    struct list waiters;  // struct op of ProcessHandle.wait
+    struct list received; // struct op.queue_link, calls that it received and hasn't answered
     enum process_state state;
     bool ending;
     bool is_init;                           // the machine stops when it ends

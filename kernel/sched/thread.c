@@ -2,7 +2,8 @@
 // Threads.  See thread.h.
 //
 // One run of kernel pages holds struct thread and, behind it, the FPU state; another, which
-// user code sees too, the ring.
+// user code sees too, the ring.  Those of the thread that ended last stay for the next, the ring
+// mapped as it was.
 
 #include <kernel/sched/thread.h>
 
@@ -16,6 +17,7 @@
 #include <kernel/sched/cpu.h>
 #include <kernel/sched/process.h>
 #include <kernel/sched/sched.h>
+#include <lib/string.h>
 
 constexpr unsigned RING_ORDER = 2;
 static_assert((PAGE_BYTES << RING_ORDER) == CAPOS_RING_BYTES);
@@ -49,23 +51,79 @@ static void ring_frames_put(struct budget *budget, paddr_t frames)
     budget_uncharge(budget, CHARGE_KERNEL, CAPOS_RING_BYTES);
 }
 
-struct thread *thread_create(struct process *process, uint8_t priority, uint8_t priority_max)
+// Pages for a thread and its ring, zeroed, which is mapped: thread->ring_frames, at
+// ring.user_address.
+static struct thread *pages_get(struct process *process)
 {
-    ASSERT(priority >= 1 && priority <= priority_max && priority_max <= PRIORITY_MAX);
     struct budget *budget = process->budget;
     struct thread *thread = kernel_pages_get(budget, thread_order());
     if (thread == nullptr)
         return nullptr;
-    paddr_t frames = ring_frames_get(budget);
-    if (frames == 0)
+    thread->ring_frames = ring_frames_get(budget);
+    if (thread->ring_frames == 0)
         goto fail_ring;
-    ring_init(&thread->ring, arch_frame_pointer(frames));
-    if (space_map_kernel_frames(&process->space, frames, CAPOS_RING_BYTES, PAGE_READ_WRITE,
-                                &thread->ring.user_address) != STATUS_OK)
+    if (space_map_kernel_frames(&process->space, thread->ring_frames, CAPOS_RING_BYTES,
+                                PAGE_READ_WRITE, &thread->ring.user_address) != STATUS_OK)
         goto fail_map;
+    return thread;
+
+fail_map:
+    ring_frames_put(budget, thread->ring_frames);
+fail_ring:
+    kernel_pages_put(budget, thread, thread_order());
+    return nullptr;
+}
+
+// Those that a thread of the process left.  Its messages stay: the process has them anyway.
+static struct thread *pages_reuse(struct list_link *link)
+{
+    struct thread *thread = container_of(link, struct thread, process_link);
+    paddr_t frames = thread->ring_frames;
+    uint64_t user_address = thread->ring.user_address;
+    memset(arch_frame_pointer(frames), 0, CAPOS_RING_MESSAGE_OFFSET);
+    memset(thread, 0, sizeof *thread);
+    thread->ring_frames = frames;
+    thread->ring.user_address = user_address;
+    return thread;
+}
+
+static void frames_put(struct process *process, struct thread *thread)
+{
+    ring_frames_put(process->budget, thread->ring_frames);
+    kernel_pages_put(process->budget, thread, thread_order());
+}
+
+// Keeps those of a thread that has ended for the next one; of a process that is ending all are
+// kept, until its space is gone.
+static void pages_put(struct process *process, struct thread *thread)
+{
+    if (process->ending || list_empty(&process->spare_threads)) {
+        list_push_front(&process->spare_threads, &thread->process_link);
+        return;
+    }
+    space_unmap_kernel_frames(&process->space, thread->ring.user_address);
+    frames_put(process, thread);
+}
+
+void thread_spares_free(struct process *process)
+{
+    struct list_link *link;
+    while ((link = list_pop_front(&process->spare_threads)) != nullptr)
+        frames_put(process, container_of(link, struct thread, process_link));
+}
+
+struct thread *thread_create(struct process *process, uint8_t priority, uint8_t priority_max)
+{
+    ASSERT(priority >= 1 && priority <= priority_max && priority_max <= PRIORITY_MAX);
+    struct list_link *spare = list_pop_front(&process->spare_threads);
+    struct thread *thread = spare != nullptr ? pages_reuse(spare) : pages_get(process);
+    if (thread == nullptr)
+        return nullptr;
+    uint64_t user_address = thread->ring.user_address;
+    ring_init(&thread->ring, arch_frame_pointer(thread->ring_frames));
+    thread->ring.user_address = user_address;
     thread->ring.trace = process->trace;
     ring_attend(&thread->ring, false);
-    thread->ring_frames = frames;
     thread->process = process;
     thread->arch.fpu = (uint8_t *)thread + thread_fpu_offset();
     thread->arch.space = &process->space.arch;
@@ -77,12 +135,6 @@ struct thread *thread_create(struct process *process, uint8_t priority, uint8_t 
     list_init(&thread->promises);
     list_push_back(&process->threads, &thread->process_link);
     return thread;
-
-fail_map:
-    ring_frames_put(budget, frames);
-fail_ring:
-    kernel_pages_put(budget, thread, thread_order());
-    return nullptr;
 }
 
 void thread_exit(struct thread *thread, int64_t code)
@@ -118,12 +170,10 @@ void thread_destroy(struct thread *thread)
     op_cache_drain(thread);
     arch_thread_fini(&thread->arch);
     list_remove(&thread->process_link);
-    space_unmap_kernel_frames(&process->space, thread->ring.user_address);
-    ring_frames_put(process->budget, thread->ring_frames);
     struct thread_handle *handle = thread->handle;
     bool exited = thread->exited;
     int64_t exit_code = thread->exit_code;
-    kernel_pages_put(process->budget, thread, thread_order());
+    pages_put(process, thread);
     // Last, for it may make another thread ready.
     if (handle != nullptr)
         thread_handle_ended(handle, exited, exit_code);

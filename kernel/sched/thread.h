@@ -103,9 +103,12 @@ void thread_exit(struct thread *thread, int64_t code);
 // Does what thread_exit and process_end put off.  Only sched_leave calls it.
 void thread_finish_ending(struct thread *thread);
 
-// Ends a thread: withdraws its pending operations, takes it from the scheduler, unmaps its
-// ring, tells its handle, frees it.
+// Ends a thread: withdraws its pending operations, takes it from the scheduler, tells its
+// handle, frees it or keeps its pages for the process's next thread.
 void thread_destroy(struct thread *thread);
+
+// Gives the pages back that were kept, of a process whose space has ended.
+void thread_spares_free(struct process *process);
 
 // ---- ThreadHandle (object/thread_handle.c) --------------------------------------------
 

@@ -260,6 +260,32 @@ CORE_TEST(an_exit_gives_back_all_that_a_thread_has)
     CHECK_EQ(thread_count(), 1);
 }
 
+// The pages of the thread that ended last are kept, and any thread of the process can write
+// into its ring.
+CORE_TEST(a_thread_in_the_place_of_another_finds_nothing_of_it)
+{
+    make_process();
+    struct actor *second = start_thread();
+    struct capos_ring_header *ring = actor_ring(second);
+    uint64_t address = actor_thread(second)->ring.user_address;
+    for (unsigned i = 0; i < 3; i++)
+        actor_push_simple(second, i, CAPOS_OP_NOP, 0, 0);
+    CHECK_EQ(actor_enter(second, 3, CAPOS_FOREVER), 3);
+    thread_exit_now(second, 0);
+    memset(ring, 0x5a, CAPOS_RING_BYTES);
+    struct actor *third = start_thread();
+    CHECK_EQ(actor_thread(third)->ring.user_address, address);
+    CHECK(actor_ring(third) == ring);
+    CHECK_EQ(ring->magic, CAPOS_RING_MAGIC);
+    CHECK(nothing_completed(third));
+    CHECK_EQ(actor_enter(third, 0, 0), 0);
+    actor_push_simple(third, 7, CAPOS_OP_NOP, 0, 0);
+    CHECK_EQ(actor_enter(third, 1, CAPOS_FOREVER), 1);
+    CHECK_EQ(take(third).user_data, 7);
+    struct actor *fourth = start_thread(); // at the same time: a place of its own
+    CHECK(actor_ring(fourth) != ring);
+}
+
 CORE_TEST(nothing_behind_an_exit_is_submitted)
 {
     make_process();
@@ -658,6 +684,7 @@ int main(void)
     RUN(affinity_needs_a_cpu_of_the_machine);
     RUN(the_thread_base_lies_in_user_space);
     RUN(an_exit_gives_back_all_that_a_thread_has);
+    RUN(a_thread_in_the_place_of_another_finds_nothing_of_it);
     RUN(nothing_behind_an_exit_is_submitted);
     RUN(what_an_ending_thread_waits_for_is_withdrawn);
     RUN(the_last_exit_ends_the_process_with_its_code);
