@@ -3,24 +3,24 @@
 # files that it starts with.  The package `test` carries the booted tests as well.
 
 MANIFESTS := $(sort $(wildcard system/*.capnp))
-# Those with a store need its engine, so they are made by `make disk` (mk/volume.mk).
-DISK_SYSTEMS := disk test-disk
-SYSTEMS := $(filter-out $(DISK_SYSTEMS),$(basename $(notdir $(MANIFESTS))))
+SYSTEMS := $(basename $(notdir $(MANIFESTS)))
 SYSTEM_PROGRAMS := $(PROGRAM_FOLDERS) $(PROGRAM_FILES)
 
 # Everything that a manifest is checked against.
 MANIFEST_TOOL := tools/manifest/manifest.py
+# Who serves disks is built with its engine (mk/volume.mk); whether it is there or not, it is a program.
+STORE := build/user/stripped/store
 MANIFEST_FACTS := $(MANIFESTS) $(SCHEMAS) kernel/boot/main.c $(wildcard tools/manifest/*.py) \
 	$(addprefix build/user/stripped/,$(SERVICES) $(SYSTEM_PROGRAMS))
 
 # The systems of the tests have the test programs too.
-$(patsubst %,build/system/%.manifest,$(filter test%,$(SYSTEMS) $(DISK_SYSTEMS))): \
+$(patsubst %,build/system/%.manifest,$(filter test%,$(SYSTEMS))): \
 	$(addprefix build/user/stripped/,$(TEST_PROGRAMS))
 
 build/system/%.manifest: system/%.capnp $(MANIFEST_FACTS)
 	$(call say,MANIFEST,$<)
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) -B $(MANIFEST_TOOL) check --programs $(filter build/user/%,$^) -- $<
+	$(Q)$(PYTHON) -B $(MANIFEST_TOOL) check --programs $(filter build/user/%,$^) $(STORE) -- $<
 	$(Q)$(CAPNP) eval -I. --flat $< manifest > $@
 
 # $(call package_rule,SYSTEM,PROGRAMS): the manifest, init, the services that the manifest
@@ -33,9 +33,8 @@ build/system/$1.package: build/system/$1.manifest $(addprefix build/user/strippe
 			sed 's|..*|&=build/user/stripped/&|') \
 		$(foreach p,$2,$p=build/user/stripped/$p)
 endef
-$(foreach s,$(SYSTEMS) $(DISK_SYSTEMS),$(eval $(call package_rule,$s,\
+$(foreach s,$(SYSTEMS),$(eval $(call package_rule,$s,\
 	$(SYSTEM_PROGRAMS) $(if $(filter test%,$s),$(TEST_PROGRAMS)))))
-$(foreach s,$(DISK_SYSTEMS),$(eval build/system/$s.manifest build/system/$s.package: build/user/stripped/store))
 
 .PHONY: systems
 systems: $(patsubst %,build/system/%.package,$(SYSTEMS))

@@ -17,8 +17,15 @@ clean: ## Removes everything that was built
 ready: build/kernel/kernel.elf build/host/capos build/system/default.package build/system/terminal.package sdk
 
 PROGRAM ?=
-run: ready ## Starts the shell, or a program: make run PROGRAM=examples/c/hello.c ARGS='a b'
-	$(Q)build/host/capos $(if $(PROGRAM),run $(PROGRAM) $(ARGS),shell)
+# What the shell of `make run` keeps from one run to the next.  Not in build/, for `make clean`.
+DISK ?= capos.disk
+run: ready ## Starts the shell with a disk, DISK=capos.disk, or a program: make run PROGRAM=examples/c/hello.c ARGS='a b'
+ifeq ($(PROGRAM),)
+	$(Q)+$(MAKE) --no-print-directory disk || echo 'make: the shell has no disk' >&2
+	$(Q)build/host/capos shell $$(test ! -e $(STORE) || echo '--disk $(DISK):64M')
+else
+	$(Q)build/host/capos run $(PROGRAM) $(ARGS)
+endif
 
 run-smoke: ready build/system/test.package ## Boots, runs hello, then all booted tests
 	$(Q)$(PYTHON) -B tests/cli/boot_test.py hello_comes_back

@@ -45,7 +45,7 @@ build/host/capos-disk: $(DISK_OBJECTS) build/volume/host/sqlite3.o $(call object
 	@mkdir -p $(@D)
 	$(Q)$(CC) $^ -o $@
 
-# The service, and the systems that have it.
+# The service.
 STORE_OBJECTS := $(call volume_objects,user,$(call sources,services/store) $(VOLUME_SOURCES)) \
 	build/volume/user/sqlite3.o
 build/user/bin/store: $(STORE_OBJECTS) build/user/libcapos.a
@@ -62,7 +62,7 @@ endef
 $(foreach t,$(VOLUME_TESTS),$(eval $(call volume_test,$t)))
 
 .PHONY: disk volume-build
-disk: build/host/capos-disk $(patsubst %,build/system/%.package,$(DISK_SYSTEMS)) ## Builds `capos disk`, and what `capos run --disk` boots
+disk: build/host/capos-disk $(STORE) ## Builds `capos disk`, and what serves the files of `capos run --disk`
 # Behind the builds whose objects it shares: the inner make finds these made.
 volume-build: | unit-build host systems
 	$(Q)mkdir -p $(SQLITE) && rm -f $(SQLITE)/problem

@@ -94,6 +94,13 @@ struct SystemManifest {
   # mount tag of its device as one more argument.  Of its exports, the one that is a
   # Directory or the one that is a ReadOnlyDirectory goes to the program.  Without a name:
   # the system has no such service.
+  disk @4 :Service;
+  # Who serves the files of a disk: started once for each of the request, with the BlockDevice
+  # of a `diskDriver` as one more grant, "device".  Of its exports, the one that is a Directory
+  # goes to the program.  Without a name: the system has no such service.
+  diskDriver @5 :Service;
+  # Who drives the device of such a disk: started once for each, with the number of the device
+  # as one more argument.
 }
 
 struct HostDirectory {
@@ -104,6 +111,22 @@ struct HostDirectory {
   # Of the virtio-9p device that leads to it.
   readOnly @2 :Bool;
   # The program gets a ReadOnlyDirectory, not a Directory.
+}
+
+struct HostDisk {
+  # A disk of the machine, whose files are for the requested program.
+  name @0 :Text $A.maxBytes(31);
+  # The name of the Directory in the program's CapSet.
+  device @1 :UInt32;
+  # The number of its device among the machine's block devices, from 0.
+}
+
+struct MemoryDirectory {
+  # An empty directory in memory for the requested program.
+  name @0 :Text $A.maxBytes(31);
+  # The name in the program's CapSet.
+  sizeBytes @1 :UInt64 $A.unit("bytes");
+  # The most that it may use, as in Ramfs.create.  It has a budget of its own for that.
 }
 
 struct RunRequest {
@@ -127,4 +150,8 @@ struct RunRequest {
   cpuWeight @8 :UInt32 = 100;
   # The share of the program's budget beside those of the services, as in
   # MemoryBudget.setCpuWeight.
+  disks @9 :List(HostDisk) $A.maxCount(4);
+  # Disks whose files it gets.  The block devices are theirs: none can be granted beside them.
+  memoryDirectories @10 :List(MemoryDirectory) $A.maxCount(4);
+  # Directories in memory that it gets.
 }

@@ -116,6 +116,24 @@ const hostDirectory :M.Service = (
   budgetBytes = 6291456,
 );
 
+# Started for `capos run --disk`: for each disk a driver, as the one above, and who serves its
+# files, who gets that driver's device as "device".
+const diskDriver :M.Service = .block;
+const disk :M.Service = (
+  name = "store",
+  binary = "store",
+  grants = [
+    (name = "console", source = (kernel = "console")),  # for its last words
+    (name = "timer", source = (kernel = "timer")),
+    (name = "entropy", source = (kernel = "entropy")),
+  ],
+  exports = [
+    (name = "disk", interfaceId = 0xf357734a4b4dba24, word = 1),  # Directory
+  ],
+  budgetBytes = 16777216,
+  restart = onFailure,
+);
+
 const programGrants :List(M.Grant) = [
   (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
 ];
@@ -141,4 +159,6 @@ const manifest :M.SystemManifest = (
   programGrants = .programGrants,
   grantable = .grantable,
   hostDirectory = .hostDirectory,
+  disk = .disk,
+  diskDriver = .diskDriver,
 );

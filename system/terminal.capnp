@@ -43,4 +43,6 @@ const manifest :M.SystemManifest = (
   ],
   grantable = Default.grantable,
   hostDirectory = Default.hostDirectory,
+  disk = Default.disk,
+  diskDriver = Default.diskDriver,
 );

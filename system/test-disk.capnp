@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 @0xc7d30b1e5a9f4826;
-# The system of the booted tests of disks: as that of the others, with the files of the
-# machine's disk.
+# The system of the booted tests of disks: as that of the others.
 using M = import "/schema/manifest.capnp";
 using Default = import "/system/default.capnp";
-using Disk = import "/system/disk.capnp";
 
 const manifest :M.SystemManifest = (
-  services = [Default.hostlink, Default.block, Default.bootfs, Default.ramfs, Disk.store],
+  services = [Default.hostlink, Default.block, Default.bootfs, Default.ramfs],
   programGrants = [
     (name = "stdio", source = (service = (service = "hostlink", export = "stdio"))),
     (name = "timer", source = (kernel = "timer")),
@@ -24,10 +22,11 @@ const manifest :M.SystemManifest = (
     (name = "dma", source = (kernel = "dma")),
     (name = "forker", source = (kernel = "forker")),
     (name = "boot-files", source = (service = (service = "bootfs", export = "files"))),
-    (name = "disk", source = (service = (service = "store", export = "disk"))),
     (name = "ramfs", source = (service = (service = "ramfs", export = "ramfs"))),
   ],
   grantable = [
     (name = "block", source = (service = (service = "block", export = "device"))),
   ],
+  disk = Default.disk,
+  diskDriver = Default.diskDriver,
 );

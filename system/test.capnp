@@ -29,4 +29,6 @@ const manifest :M.SystemManifest = (
     (name = "block", source = (service = (service = "block", export = "device"))),
   ],
   hostDirectory = Default.hostDirectory,
+  disk = Default.disk,
+  diskDriver = Default.diskDriver,
 );

@@ -10,6 +10,7 @@
 #include "system.h"
 #include "trace.h"
 
+#include <abi/capset.h>
 #include <capos/loop.h>
 
 #include <gen/capos/boot_package.h>
@@ -21,7 +22,9 @@
 
 constexpr uint32_t GRANTS_MAX =
     CAPOS_SPAWN_OWN_GRANTS_MAX + 1 + SYSTEM_MANIFEST_PROGRAM_GRANTS_COUNT_MAX +
-    RUN_REQUEST_GRANTS_COUNT_MAX + RUN_REQUEST_DIRECTORIES_COUNT_MAX;
+    RUN_REQUEST_GRANTS_COUNT_MAX + RUN_REQUEST_DIRECTORIES_COUNT_MAX +
+    RUN_REQUEST_DISKS_COUNT_MAX + RUN_REQUEST_MEMORY_DIRECTORIES_COUNT_MAX;
+static_assert(GRANTS_MAX <= CAPOS_CAPSET_COUNT_MAX);
 // What init keeps of its budget: for kernel objects of what it does later.
 constexpr uint64_t OWN_BYTES = 512 * 1024;
 constexpr uint64_t PROGRAM_BYTES_MIN = 512 * 1024;
@@ -152,14 +155,26 @@ static void refuse_unknown_grant(const char *name)
                   known);
 }
 
-static bool grant_add_asked(struct program *program, struct wire_text name)
+// A device is reached by one driver.
+static bool grant_is_free(const struct grant *grant, const struct run_request *asked)
+{
+    if (asked->disks.count == 0 || !system_drives_disks(grant))
+        return true;
+    report_refuse(HOST_CONTROL_REFUSAL_SYSTEM,
+                  "the grant \"%s\" can't be made: the block devices are those of the disks",
+                  grant->name.text);
+    return false;
+}
+
+static bool grant_add_asked(struct program *program, const struct run_request *asked,
+                            struct wire_text name)
 {
     const struct wire_list *grantable = system_grantable();
     for (uint32_t i = 0; i < grantable->count; i++) {
         struct grant grant;
         if (grant_at(grantable, i, &grant) == STATUS_OK &&
             wire_text_equals(name, grant.name.text))
-            return grant_add(program, &grant);
+            return grant_is_free(&grant, asked) && grant_add(program, &grant);
     }
     if (grant_is_there(program, name.text))
         return true;
@@ -167,23 +182,32 @@ static bool grant_add_asked(struct program *program, struct wire_text name)
     return false;
 }
 
-static bool directory_add(struct program *program, const struct host_directory *directory)
+// Where the next directory that the request asks for goes; nullptr after a refusal.
+static struct capos_spawn_grant *directory_place(struct program *program, struct wire_text name)
 {
     struct capos_spawn_grant *added = &program->grants[program->grant_count];
-    if (directory->name.size_bytes == 0 || grant_is_there(program, directory->name.text)) {
+    if (name.size_bytes == 0 || grant_is_there(program, name.text)) {
         report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the name \"%s\" of a directory is taken",
-                      directory->name.text);
-        return false;
+                      name.text);
+        return nullptr;
     }
-    enum status status = system_directory(directory, &added->capability);
+    added->name = name.text;
+    return added;
+}
+
+// Counts a directory that was made in its place, or refuses the request.
+static bool directory_added(struct program *program, const struct capos_spawn_grant *added,
+                            enum status status)
+{
     if (status != STATUS_OK) {
         report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the directory \"%s\" can't be granted: %s",
-                      directory->name.text,
+                      added->name,
                       status == STATUS_NOT_FOUND ? "the system has no service for it"
-                                                 : status_reason(status));
+                      : status == STATUS_OVERLOADED
+                          ? "the machine has too little memory (--mem)"
+                          : status_reason(status));
         return false;
     }
-    added->name = directory->name.text;
     program->grant_count++;
     return true;
 }
@@ -192,8 +216,40 @@ static bool directories_add(struct program *program, const struct wire_list *ask
 {
     for (uint32_t i = 0; i < asked->count; i++) {
         struct host_directory directory;
-        if (host_directory_at(asked, i, &directory) != STATUS_OK ||
-            !directory_add(program, &directory))
+        if (host_directory_at(asked, i, &directory) != STATUS_OK)
+            return false;
+        struct capos_spawn_grant *added = directory_place(program, directory.name);
+        if (added == nullptr ||
+            !directory_added(program, added, system_directory(&directory, &added->capability)))
+            return false;
+    }
+    return true;
+}
+
+static bool disks_add(struct program *program, const struct wire_list *asked)
+{
+    for (uint32_t i = 0; i < asked->count; i++) {
+        struct host_disk disk;
+        if (host_disk_at(asked, i, &disk) != STATUS_OK)
+            return false;
+        struct capos_spawn_grant *added = directory_place(program, disk.name);
+        if (added == nullptr ||
+            !directory_added(program, added, system_disk(&disk, &added->capability)))
+            return false;
+    }
+    return true;
+}
+
+static bool memory_directories_add(struct program *program, const struct wire_list *asked)
+{
+    for (uint32_t i = 0; i < asked->count; i++) {
+        struct memory_directory directory;
+        if (memory_directory_at(asked, i, &directory) != STATUS_OK)
+            return false;
+        struct capos_spawn_grant *added = directory_place(program, directory.name);
+        if (added == nullptr ||
+            !directory_added(program, added,
+                             system_memory_directory(&directory, &added->capability)))
             return false;
     }
     return true;
@@ -217,10 +273,11 @@ static bool grants_collect(struct program *program, const struct capos_spawner *
     for (uint32_t i = 0; i < asked->grants.count; i++) {
         struct wire_text name;
         if (wire_list_text(&asked->grants, i, &name) != STATUS_OK ||
-            !grant_add_asked(program, name))
+            !grant_add_asked(program, asked, name))
             return false;
     }
-    return directories_add(program, &asked->directories);
+    return directories_add(program, &asked->directories) && disks_add(program, &asked->disks) &&
+           memory_directories_add(program, &asked->memory_directories);
 }
 
 // The budget of what is free, less what init keeps, with a share of the CPUs.

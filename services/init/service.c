@@ -17,7 +17,8 @@
 #include <gen/capos/timer.h>
 #include <string.h>
 
-constexpr uint32_t OWN_GRANTS = CAPOS_SPAWN_OWN_GRANTS_MAX + 2; // and budget, endpoint
+// And budget, endpoint, device.
+constexpr uint32_t OWN_GRANTS = CAPOS_SPAWN_OWN_GRANTS_MAX + 3;
 constexpr uint64_t PAGE = 4096;
 constexpr uint64_t NS_PER_MS = 1'000'000;
 
@@ -121,6 +122,9 @@ static enum status service_grants(struct service_state *service,
         (struct capos_spawn_grant){"budget", capos_transfer_copy(service->budget.id)};
     out_grants[count++] =
         (struct capos_spawn_grant){"endpoint", capos_transfer_copy(service->endpoint.id)};
+    if (service->device != 0)
+        out_grants[count++] =
+            (struct capos_spawn_grant){"device", capos_transfer_copy(service->device)};
     step = "a grant";
     for (uint32_t i = 0; i < list->count; i++) {
         struct grant grant;
@@ -263,6 +267,8 @@ static void service_give_up(struct service_state *service)
 {
     endpoint_cap_release(&service->endpoint);
     memory_budget_cap_release(&service->budget);
+    capos_release(service->device);
+    service->device = 0;
     for (uint32_t i = 0; i < SERVICE_GRANTS_COUNT_MAX; i++) {
         capos_release(service->granted[i]);
         service->granted[i] = 0;

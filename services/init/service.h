@@ -22,6 +22,7 @@
 struct service_state {
     struct service declared;
     const char *last_argument; // behind the declared ones; nullptr: none
+    capos_cap_id device;       // owned: what it is granted as "device"; 0: nothing
     endpoint_cap endpoint;     // id 0 once it is sealed or given up
     bool started;              // or about to be
 

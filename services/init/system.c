@@ -9,18 +9,26 @@
 #include <capos/panic.h>
 #include <capos/print.h>
 
+#include <gen/capos/block_device.h>
 #include <gen/capos/directory.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/memory_budget.h>
+#include <gen/capos/ramfs.h>
+#include <stdio.h>
 #include <string.h>
 
 constexpr uint32_t ENDPOINT_QUEUE_MAX = 64;
+constexpr uint64_t PAGE = 4096;
+// What the kernel's objects for a directory in memory take, at most: a part of its size.
+constexpr uint64_t MEMORY_DIRECTORY_OBJECTS_SHARE = 32;
 
 static struct system_manifest manifest;
 static struct service_state services[SYSTEM_MANIFEST_SERVICES_COUNT_MAX];
 static struct capos_spawner *all_spawner;
-static struct service_state directories[RUN_REQUEST_DIRECTORIES_COUNT_MAX];
-static uint32_t directory_count;
+// Started for what the request asks for: a service for each directory, two for each disk.
+static struct service_state
+    instances[RUN_REQUEST_DIRECTORIES_COUNT_MAX + 2 * RUN_REQUEST_DISKS_COUNT_MAX];
+static uint32_t instance_count;
 
 // ---- The manifest ------------------------------------------------------------------
 
@@ -110,6 +118,8 @@ static void manifest_check(void)
     for (uint32_t i = 0; i < manifest.services.count; i++)
         check_grants(&services[i].declared.grants, services[i].declared.name.text);
     check_grants(&manifest.host_directory.grants, "hostDirectory");
+    check_grants(&manifest.disk.grants, "disk");
+    check_grants(&manifest.disk_driver.grants, "diskDriver");
     check_grants(&manifest.program_grants, "programGrants");
     check_grants(&manifest.grantable, "grantable");
 }
@@ -168,7 +178,7 @@ enum status system_mint_own(uint64_t interface_id, capos_cap_id *out_cap)
     return STATUS_NOT_FOUND;
 }
 
-// ---- Directories of the host -------------------------------------------------------
+// ---- What a request asks for -------------------------------------------------------
 
 // The export of an interface.  STATUS_NOT_FOUND without one.
 static enum status export_of(const struct service_state *service, uint64_t interface_id,
@@ -182,31 +192,90 @@ static enum status export_of(const struct service_state *service, uint64_t inter
     return STATUS_NOT_FOUND;
 }
 
-enum status system_directory(const struct host_directory *directory,
-                             struct capos_transfer *out_capability)
+// Starts a service that the manifest has for requests, and mints its export of an interface.
+// Takes `device`, what the service gets as "device"; 0: nothing.
+static enum status instance_start(const struct service *declared, const char *argument,
+                                  capos_cap_id device, uint64_t interface_id,
+                                  capos_cap_id *out_object)
 {
     memory_budget_cap budget;
     struct export export;
-    capos_cap_id object;
-    if (manifest.host_directory.name.size_bytes == 0)
-        return STATUS_NOT_FOUND;
-    struct service_state *service = &directories[directory_count++];
-    *service = (struct service_state){.declared = manifest.host_directory,
-                                      .last_argument = directory->mount_tag.text};
-    enum status status = export_of(
-        service, directory->read_only ? INTERFACE_READ_ONLY_DIRECTORY : INTERFACE_DIRECTORY,
-        &export);
+    struct service_state *service = &instances[instance_count++];
+    *service = (struct service_state){
+        .declared = *declared, .last_argument = argument, .device = device};
+    enum status status = declared->name.size_bytes == 0
+                             ? STATUS_NOT_FOUND
+                             : memory_budget_cap_find("budget", &budget);
     if (status == STATUS_OK)
-        status = memory_budget_cap_find("budget", &budget);
+        status = export_of(service, interface_id, &export);
     if (status == STATUS_OK)
         status = memory_budget_create_endpoint(budget, ENDPOINT_QUEUE_MAX, &service->endpoint);
     if (status != STATUS_OK)
         return status;
     service_need(service);
-    status = endpoint_mint(service->endpoint, export.interface_id, export.word, &object);
+    return endpoint_mint(service->endpoint, export.interface_id, export.word, out_object);
+}
+
+enum status system_directory(const struct host_directory *directory,
+                             struct capos_transfer *out_capability)
+{
+    capos_cap_id object;
+    enum status status = instance_start(
+        &manifest.host_directory, directory->mount_tag.text, 0,
+        directory->read_only ? INTERFACE_READ_ONLY_DIRECTORY : INTERFACE_DIRECTORY, &object);
     if (status == STATUS_OK)
         *out_capability = capos_transfer_move(object);
     return status;
+}
+
+enum status system_disk(const struct host_disk *disk, struct capos_transfer *out_capability)
+{
+    static char numbers[RUN_REQUEST_DISKS_COUNT_MAX][16]; // arguments are kept for restarts
+    static uint32_t count;
+    char *number = numbers[count++];
+    capos_cap_id device, object;
+    snprintf(number, sizeof numbers[0], "%u", disk->device);
+    enum status status =
+        instance_start(&manifest.disk_driver, number, 0, INTERFACE_BLOCK_DEVICE, &device);
+    if (status == STATUS_OK)
+        status = instance_start(&manifest.disk, nullptr, device, INTERFACE_DIRECTORY, &object);
+    if (status == STATUS_OK)
+        *out_capability = capos_transfer_move(object);
+    return status;
+}
+
+enum status system_memory_directory(const struct memory_directory *directory,
+                                    struct capos_transfer *out_capability)
+{
+    memory_budget_cap all, budget;
+    ramfs_cap ramfs;
+    directory_cap made;
+    uint64_t bytes = directory->size_bytes;
+    if (bytes > UINT64_MAX / 2)
+        return STATUS_OVERLOADED;
+    enum status status = system_mint_own(INTERFACE_RAMFS, &ramfs.id);
+    if (status != STATUS_OK)
+        return status;
+    status = memory_budget_cap_find("budget", &all);
+    if (status == STATUS_OK)
+        status = memory_budget_split(
+            all, (bytes + bytes / MEMORY_DIRECTORY_OBJECTS_SHARE + PAGE - 1) & ~(PAGE - 1),
+            &budget);
+    if (status == STATUS_OK) {
+        status = ramfs_create(ramfs, budget, bytes, &made);
+        memory_budget_cap_release(&budget);
+    }
+    ramfs_cap_release(&ramfs);
+    if (status == STATUS_OK)
+        *out_capability = capos_transfer_move(made.id);
+    return status;
+}
+
+bool system_drives_disks(const struct grant *grant)
+{
+    return grant->source.which == GRANT_SOURCE_SERVICE &&
+           manifest.disk_driver.name.size_bytes != 0 &&
+           wire_text_equals(grant->source.service.service, manifest.disk_driver.name.text);
 }
 
 const struct wire_list *system_program_grants(void)
@@ -242,13 +311,17 @@ void system_start(struct capos_spawner *spawner)
             service_need(&services[i]);
 }
 
-static void directory_make_durable(const struct service_state *service,
-                                   const struct export *export)
+// What can't be restarted took its endpoint with it.
+static void files_make_durable(const struct service_state *service)
 {
+    struct export export;
+    if (!service->started || service->endpoint.id == 0 ||
+        export_of(service, INTERFACE_DIRECTORY, &export) != STATUS_OK)
+        return;
     enum file_outcome outcome = FILE_OUTCOME_OK;
     directory_cap directory;
     enum status status =
-        endpoint_mint(service->endpoint, export->interface_id, export->word, &directory.id);
+        endpoint_mint(service->endpoint, export.interface_id, export.word, &directory.id);
     if (status == STATUS_OK) {
         status = directory_sync(directory, &outcome);
         directory_cap_release(&directory);
@@ -261,23 +334,18 @@ static void directory_make_durable(const struct service_state *service,
 
 void system_sync(void)
 {
-    for (uint32_t i = 0; i < manifest.services.count; i++) {
-        const struct service_state *service = &services[i];
-        const struct wire_list *exports = &service->declared.exports;
-        struct export export;
-        // What can't be restarted took its endpoint with it.
-        for (uint32_t at = 0;
-             service->started && service->endpoint.id != 0 && at < exports->count; at++)
-            if (export_at(exports, at, &export) == STATUS_OK &&
-                export.interface_id == INTERFACE_DIRECTORY)
-                directory_make_durable(service, &export);
-    }
+    for (uint32_t i = 0; i < manifest.services.count; i++)
+        files_make_durable(&services[i]);
+    // What is the host's to keep is durable when the host says so.
+    for (uint32_t i = 0; i < instance_count; i++)
+        if (instances[i].device != 0)
+            files_make_durable(&instances[i]);
 }
 
 void system_seal(void)
 {
     for (uint32_t i = 0; i < manifest.services.count; i++)
         service_seal(&services[i]);
-    for (uint32_t i = 0; i < directory_count; i++)
-        service_seal(&directories[i]);
+    for (uint32_t i = 0; i < instance_count; i++)
+        service_seal(&instances[i]);
 }

@@ -36,6 +36,20 @@ void system_start(struct capos_spawner *spawner);
 [[nodiscard]] enum status system_directory(const struct host_directory *directory,
                                            struct capos_transfer *out_capability);
 
+// Starts the driver and the service of a disk, of which a request has at most
+// RUN_REQUEST_DISKS_COUNT_MAX, and gives what leads to its files.  Otherwise as
+// system_directory.
+[[nodiscard]] enum status system_disk(const struct host_disk *disk,
+                                      struct capos_transfer *out_capability);
+
+// Has a directory in memory made, in a budget of its own.  STATUS_NOT_FOUND: the system has no
+// Ramfs; STATUS_OVERLOADED: the machine has too little memory; else as Ramfs.create.
+[[nodiscard]] enum status system_memory_directory(const struct memory_directory *directory,
+                                                  struct capos_transfer *out_capability);
+
+// Whether a grant leads to a service that drives block devices.
+[[nodiscard]] bool system_drives_disks(const struct grant *grant);
+
 // The first export of an interface, minted for init itself.  STATUS_NOT_FOUND without one.
 [[nodiscard]] enum status system_mint_own(uint64_t interface_id, capos_cap_id *out_cap);
 

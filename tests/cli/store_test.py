@@ -53,6 +53,40 @@ def a_file_of_a_machine_is_there_in_the_next_and_on_the_host():
         is_clean(disk)
 
 
+def several_disks_have_names_beside_a_terminal_and_other_directories():
+    with folder_of_disks() as folder:
+        notes, photos = os.path.join(folder, 'no,tes:x'), os.path.join(folder, 'photos')
+        given = ['--disk', f'{notes}:8M:notes', '--disk', f'{photos}:8M:photos', '--tmp', '1M',
+                 '--dir', folder + ':host:ro']
+        expect(capos('run', '--tty', *given, 'mkdir', 'notes/one', 'photos/two'), 0, b'')
+        expect(capos('disk', 'ls', notes), 0, b'd          0 one\n')
+        expect(capos('disk', 'ls', photos), 0, b'd          0 two\n')
+        done = capos('shell', *given[2:], '--disk', notes + ':', '--', '-c',
+                     'run ls with { stdio, disk, photos, host, tmp } disk photos host tmp')
+        expect(done, 0, b'disk:\none/\n\nphotos:\ntwo/\n\nhost:\nno,tes:x\nphotos\n\ntmp:\n')
+        is_clean(notes)
+        is_clean(photos)
+
+
+def a_disk_that_cannot_be_is_refused():
+    with folder_of_disks() as folder:
+        disk, small = os.path.join(folder, 'disk'), os.path.join(folder, 'small')
+        with open(small, 'wb') as file:
+            file.write(b'x')
+        for operand, words in (
+                (disk, ':64M makes one of 64 MiB'), (folder + '/no/such', 'No such file'),
+                (f'{disk}:1K', 'a disk has 1M or more'), (':8M', '--disk takes FILE'),
+                (f'{disk}:0', 'a disk has 1M or more'), (folder, 'Is a directory'),
+                (small, 'has 1 bytes; a disk has 1 MiB or more'),
+                (f'{disk}:8M:a b', '"a b" is no name for a capability'),
+                (f'{disk}:8M:stdio', 'has another capability called stdio; --disk FILE:NAME')):
+            expect(capos('run', '--disk', operand, 'ls'), 125, b'', words)
+        expect(capos('run', '--grant', 'block', '--disk', f'{disk}:8M', 'ls'), 125, b'',
+               '--grant block: the block devices are those of --disk')
+        expect(capos('run', '--disk', disk, '--disk', f'{disk}:other', 'ls'), 125, b'',
+               'is given twice')
+
+
 def what_is_no_disk_stays_as_it_is():
     with folder_of_disks() as folder:
         disk = os.path.join(folder, 'disk')
@@ -89,4 +123,5 @@ def a_machine_that_is_killed_leaves_a_clean_disk():
 
 main([the_store_does_what_every_file_service_does,
       a_file_of_a_machine_is_there_in_the_next_and_on_the_host, what_is_no_disk_stays_as_it_is,
-      a_machine_that_is_killed_leaves_a_clean_disk])
+      several_disks_have_names_beside_a_terminal_and_other_directories,
+      a_disk_that_cannot_be_is_refused, a_machine_that_is_killed_leaves_a_clean_disk])

@@ -183,6 +183,30 @@ class Init(unittest.TestCase):
         text = self.run_request('( program = "args", arguments = ["a"], grants = ["gold"] )')
         self.assertIn('there is no grant "gold"; there are: console', text)
 
+    def test_directories_that_nobody_serves(self):
+        for asked in ('directories = [(name = "d", mountTag = "dir0")]', 'disks = [(name = "d")]',
+                      'memoryDirectories = [(name = "d", sizeBytes = 65536)]'):
+            self.assertIn('the directory "d" can\'t be granted: the system has no service for it',
+                          self.run_request(f'( program = "args", {asked} )'))
+
+    def test_directories_in_memory_that_cannot_be(self):
+        ramfs = ('(name = "ramfs", binary = "ramfs", budgetBytes = 2097152, exports = '
+                 '[(name = "ramfs", interfaceId = 0xae2b611bba1aa6a1, word = 1)])')
+        manifest = self.manifest(services=f'{SERIALIO}, {ramfs}')
+        for asked, words in (
+                ('(name = "d", sizeBytes = 65536)', 'capability: d Directory'),
+                ('(name = "d", sizeBytes = 5)', '"d" can\'t be granted: sizeBytes: a multiple'),
+                ('(name = "d", sizeBytes = 18446744073709551615)', 'too little memory (--mem)'),
+                ('(name = "d", sizeBytes = 1099511627776)', 'too little memory (--mem)'),
+                ('(name = "", sizeBytes = 65536)', 'the name "" of a directory is taken'),
+                ('(name = "stdio", sizeBytes = 65536)',
+                 'the name "stdio" of a directory is taken')):
+            text = self.run_package(
+                manifest=manifest, ramfs=os.path.join(PROGRAMS, 'ramfs'),
+                request=self.constant('request', 'RunRequest', '( program = "args", '
+                                      f'arguments = ["a"], memoryDirectories = [{asked}] )'))
+            self.assertIn(words, text)
+
     def test_requests_that_are_none(self):
         for content in (b'', b'\xff' * 64, b'\0' * 7):
             text = self.run_package(manifest=self.manifest(),

@@ -16,6 +16,7 @@ TOOL = os.path.join(ROOT, 'tools/manifest/manifest.py')
 # Line 1 of a test's text is line 3 of the file.
 HEAD = '@0xd33557f84a45e0ff;\nusing M = import "/schema/manifest.capnp";\n'
 STDIO, ECHO, TIMER = 0xa75df329f22bac7f, 0xe7f9f2a0be4c5d03, 0xe418eb99d0812b75
+DIRECTORY, BLOCKS = 0xf357734a4b4dba24, 0xef4c40c948c0f38c
 
 
 def service(name, *grants, binary='serve', budget='budgetBytes = 65536', more=''):
@@ -219,6 +220,21 @@ class Manifest(unittest.TestCase):
                        + bytes(6) + (1).to_bytes(4, 'little') + (6).to_bytes(4, 'little')
                        + bytes(32) + (8).to_bytes(8, 'little') + bytes(8))
         self.refuse(4, 'budgetBytes is 65536, less than the 266240', self.system(service('a')))
+
+    # ---- Disks -------------------------------------------------------------------
+
+    def test_who_serves_disks(self):
+        system = 'const manifest :M.SystemManifest = (\n%s);\n'
+        disk, driver = (f'{field} = (name = "{field}", binary = "serve", budgetBytes = 65536, '
+                        f'exports = [\n(name = "out", interfaceId = {interface}, word = 1)])'
+                        for field, interface in (('disk', DIRECTORY), ('diskDriver', BLOCKS)))
+        self.accept(system % f'{disk},\n{driver}')
+        self.refuse(4, 'disk and diskDriver need each other', system % disk)
+        self.refuse(4, 'disk and diskDriver need each other', system % driver)
+        self.refuse(4, 'disk exports no Directory', system % f'{disk},\n{driver}'.replace(
+            str(DIRECTORY), str(STDIO)))
+        self.refuse(6, 'diskDriver exports no BlockDevice', system % f'{disk},\n{driver}'.replace(
+            str(BLOCKS), str(STDIO)))
 
     # ---- The drawing -------------------------------------------------------------
 

@@ -112,42 +112,35 @@ static int find(const char *path, char out_path[PATH_BYTES])
     return 0;
 }
 
-// Writes the name that the program finds the directory under.
-static int name(struct directory *directory, const struct directory_parts *parts)
+// ---- The name ----------------------------------------------------------------------
+
+const struct directory_option directory_options[] = {
+    [DIRECTORY_OF_HOST] = {"--dir", "--dir HOST:NAME"},
+    [DIRECTORY_OF_DISK] = {"--disk", "--disk FILE:NAME"},
+    [DIRECTORY_IN_MEMORY] = {"--tmp", "--tmp SIZE:NAME"},
+};
+
+int directory_name_read(enum directory_kind kind, const char *guest, size_t guest_bytes,
+                        const char *usual, char out_name[DIRECTORY_NAME_BYTES])
 {
-    const char *guest = parts->guest;
-    size_t bytes = parts->guest_bytes;
-    bool is_given = bytes != 0;
-    if (!is_given) {
-        guest = strrchr(directory->path, '/') + 1;
-        bytes = strlen(guest);
-    }
-    if (!directory_name_is_good(guest, bytes))
+    bool is_given = guest_bytes != 0;
+    const char *name = is_given ? guest : usual;
+    size_t bytes = is_given ? guest_bytes : strlen(usual);
+    if (!directory_name_is_good(name, bytes))
         return fail(EXIT_CAPOS_FAILED,
-                    "--dir: \"%.*s\" is no name for a capability: 1 to 31 letters, digits, "
-                    "-, _ and .%s",
-                    (int)bytes, guest, is_given ? "" : "; --dir HOST:NAME gives another one");
-    memcpy(directory->name, guest, bytes);
-    directory->name[bytes] = 0;
+                    "%s: \"%.*s\" is no name for a capability: 1 to 31 letters, digits, "
+                    "-, _ and .%s%s%s",
+                    directory_options[kind].name, (int)bytes, name, is_given ? "" : "; ",
+                    is_given ? "" : directory_options[kind].renaming,
+                    is_given ? "" : " gives another one");
+    memcpy(out_name, name, bytes);
+    out_name[bytes] = 0;
     return 0;
 }
 
-static int check_unique(const struct directories *directories,
-                        const struct directory *directory)
-{
-    for (uint32_t i = 0; i < directories->count; i++)
-        if (strcmp(directories->list[i].name, directory->name) == 0)
-            return fail(EXIT_CAPOS_FAILED,
-                        "--dir: two directories are called %s: %s and %s; --dir HOST:NAME "
-                        "gives another name",
-                        directory->name, directories->list[i].path, directory->path);
-    return 0;
-}
-
-int directories_add(struct directories *directories, const char *text)
+int directory_read(const char *text, struct directory *out_directory)
 {
     struct directory_parts parts = directory_split(text);
-    struct directory *directory = &directories->list[directories->count];
     char path[PATH_BYTES];
     if (parts.host_bytes == 0)
         return fail(EXIT_CAPOS_FAILED, "--dir takes HOST[:GUEST][:ro|rw], not %s", text);
@@ -155,15 +148,11 @@ int directories_add(struct directories *directories, const char *text)
         return fail(EXIT_CAPOS_FAILED, "--dir: %s: %s", text, strerror(ENAMETOOLONG));
     memcpy(path, parts.host, parts.host_bytes);
     path[parts.host_bytes] = 0;
-    directory->read_only = parts.read_only;
-    int status = find(path, directory->path);
-    if (status == 0)
-        status = name(directory, &parts);
-    if (status == 0)
-        status = check_unique(directories, directory);
+    out_directory->read_only = parts.read_only;
+    int status = find(path, out_directory->path);
     if (status != 0)
         return status;
-    snprintf(directory->mount_tag, sizeof directory->mount_tag, "dir%u", directories->count);
-    directories->count++;
-    return 0;
+    const char *last = strrchr(out_directory->path, '/') + 1;
+    return directory_name_read(DIRECTORY_OF_HOST, parts.guest, parts.guest_bytes, last,
+                               out_directory->name);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The directories of the host that `--dir` gives to a program.
+// Directories that are given to a program, and how they are called; the ones of the host:
+// `--dir HOST[:GUEST][:ro|rw]`.
 #pragma once
 
 #include <stddef.h>
@@ -7,7 +8,9 @@
 
 #include "files.h"
 
-constexpr uint32_t DIRECTORIES_MAX = 6;     // the machine has eight places for devices
+constexpr uint32_t DIRECTORIES_MAX = 6; // bounds of schema/manifest.capnp
+constexpr uint32_t DISKS_MAX = 4;
+constexpr uint32_t TMPS_MAX = 4;
 constexpr size_t DIRECTORY_NAME_BYTES = 32; // of a CapSet's entry, with its NUL
 
 struct directory {
@@ -17,10 +20,13 @@ struct directory {
     bool read_only;
 };
 
-struct directories {
-    struct directory list[DIRECTORIES_MAX];
-    uint32_t count;
+enum directory_kind { DIRECTORY_OF_HOST, DIRECTORY_OF_DISK, DIRECTORY_IN_MEMORY };
+
+struct directory_option {
+    const char *name;     // "--dir"
+    const char *renaming; // how it is written with another name
 };
+extern const struct directory_option directory_options[]; // by enum directory_kind
 
 // The parts of HOST[:GUEST][:ro|rw].  The last two colons count, so a path with a colon in it
 // is followed by a GUEST, which may be empty: "a:b:" is the path "a:b".
@@ -37,6 +43,12 @@ struct directory_parts {
 // `-`, `_`, `.`, the first a letter, a digit or `_`.
 [[nodiscard]] bool directory_name_is_good(const char *name, size_t size_bytes);
 
-// Looks at the directory that `text`, an operand of --dir, names, and adds it.  0, or the
-// status to exit with; a message has been printed then.
-[[nodiscard]] int directories_add(struct directories *directories, const char *text);
+// Writes the name that a program finds a directory under: `guest`, or `usual` if that has no
+// bytes.  0, or the status to exit with; a message has been printed then.
+[[nodiscard]] int directory_name_read(enum directory_kind kind, const char *guest,
+                                      size_t guest_bytes, const char *usual,
+                                      char out_name[DIRECTORY_NAME_BYTES]);
+
+// Looks at the directory that `text`, an operand of --dir, names; it gets no mount tag.  0, or
+// the status to exit with; a message has been printed then.
+[[nodiscard]] int directory_read(const char *text, struct directory *out_directory);

@@ -3,42 +3,46 @@
 
 #include <test/test.h>
 
-static void reads(const char *text, const char *path, uint64_t bytes)
+static void splits(const char *text, const char *file, uint64_t size_bytes, const char *guest)
 {
-    char found[64];
-    uint64_t found_bytes = 1;
-    CHECK(disk_file_read(text, found, sizeof found, &found_bytes));
-    CHECK(strcmp(found, path) == 0);
-    CHECK_EQ(found_bytes, bytes);
+    struct disk_parts parts = disk_split(text);
+    CHECK(parts.file_bytes == strlen(file) && memcmp(parts.file, file, strlen(file)) == 0);
+    CHECK_EQ(parts.size_bytes, size_bytes);
+    CHECK(parts.guest_bytes == strlen(guest) &&
+          memcmp(parts.guest_bytes == 0 ? "" : parts.guest, guest, strlen(guest)) == 0);
 }
 
-static void a_size_is_behind_the_last_colon(void)
+static void an_operand_has_up_to_three_parts(void)
 {
-    reads("disk", "disk", 0);
-    reads("disk:1048576", "disk", 1 << 20);
-    reads("disk:4096K", "disk", 4 << 20);
-    reads("a:b:64M", "a:b", 64 << 20);
-    reads("disk:2G", "disk", UINT64_C(2) << 30);
-    reads("disk:name", "disk:name", 0);
-    reads("disk:", "disk:", 0);
-    reads("disk:5X", "disk:5X", 0);
-    reads("disk:-5", "disk:-5", 0);
+    splits("disk", "disk", 0, "");
+    splits("disk:64M", "disk", 64 << 20, "");
+    splits("disk:notes", "disk", 0, "notes");
+    splits("disk:64M:notes", "disk", 64 << 20, "notes");
+    splits("disk:64M:", "disk", 64 << 20, "");
+    splits("", "", 0, "");
+    splits(":64M", "", 64 << 20, "");
 }
 
-static void a_size_that_cannot_be_is_refused(void)
+static void a_file_may_have_colons_in_its_name(void)
 {
-    static const char *const texts[] = {
-        "disk:1", "disk:1023K", ":64M", "", "disk:18446744073709551615", "disk:99999999999G"};
-    char path[64];
-    uint64_t bytes;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        CHECK(!disk_file_read(texts[i], path, sizeof path, &bytes));
-    CHECK(!disk_file_read("a-name-that-is-longer-than-its-place", path, 10, &bytes));
+    splits("a:b:64M", "a:b", 64 << 20, ""); // a size is last, or before GUEST
+    splits("a:b:", "a:b", 0, "");
+    splits("a:b:c", "a:b", 0, "c");
+    splits("a:b:64M:c", "a:b", 64 << 20, "c");
+    splits("a:1M:64M", "a:1M", 64 << 20, "");
+    splits("a:5X", "a", 0, "5X");
+}
+
+static void a_size_of_nothing_is_a_size(void)
+{
+    splits("disk:0", "disk", 1, "");
+    splits("disk:0:c", "disk", 1, "c");
 }
 
 int main(void)
 {
-    RUN(a_size_is_behind_the_last_colon);
-    RUN(a_size_that_cannot_be_is_refused);
+    RUN(an_operand_has_up_to_three_parts);
+    RUN(a_file_may_have_colons_in_its_name);
+    RUN(a_size_of_nothing_is_a_size);
     return test_report();
 }

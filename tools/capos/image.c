@@ -71,9 +71,8 @@ static int fail_without_system(const char *system, const char *path, int error)
     if (nearest != nullptr)
         return fail(EXIT_CAPOS_FAILED, "there is no system %s; did you mean %s?", system,
                     nearest);
-    return fail(EXIT_CAPOS_FAILED,
-                "there is no system %s: %s: %s (run `make`, for disks `make disk`)", system,
-                path, strerror(error));
+    return fail(EXIT_CAPOS_FAILED, "there is no system %s: %s: %s (run `make`)", system, path,
+                strerror(error));
 }
 
 int image_open(struct image *image, const char *system)
@@ -120,6 +119,34 @@ bool image_gives(const struct image *image, const char *name)
     return false;
 }
 
+bool image_serves(const struct image *image, uint64_t interface_id)
+{
+    for (uint32_t i = 0; i < image->manifest.services.count; i++) {
+        struct service service;
+        struct export export;
+        if (service_at(&image->manifest.services, i, &service) != STATUS_OK)
+            continue;
+        for (uint32_t at = 0; at < service.exports.count; at++)
+            if (export_at(&service.exports, at, &export) == STATUS_OK &&
+                export.interface_id == interface_id)
+                return true;
+    }
+    return false;
+}
+
+bool image_drives_disks(const struct image *image, const char *name)
+{
+    for (uint32_t i = 0; i < image->manifest.grantable.count; i++) {
+        struct grant grant;
+        if (grant_at(&image->manifest.grantable, i, &grant) == STATUS_OK &&
+            wire_text_equals(grant.name, name))
+            return grant.source.which == GRANT_SOURCE_SERVICE &&
+                   wire_text_equals(grant.source.service.service,
+                                    image->manifest.disk_driver.name.text);
+    }
+    return false;
+}
+
 const char *image_nearest_grant(const struct image *image, const char *name)
 {
     const char *names[SYSTEM_MANIFEST_GRANTABLE_COUNT_MAX];
@@ -138,7 +165,8 @@ static bool is_service(const struct image *image, const char *name)
             wire_text_equals(service.binary, name))
             return true;
     }
-    return wire_text_equals(image->manifest.host_directory.binary, name);
+    return wire_text_equals(image->manifest.host_directory.binary, name) ||
+           wire_text_equals(image->manifest.disk.binary, name);
 }
 
 bool image_has_program(const struct image *image, const char *name)

@@ -30,6 +30,13 @@ struct image {
 // Whether every program has a capability of that name.
 [[nodiscard]] bool image_gives(const struct image *image, const char *name);
 
+// Whether a service of the system serves an interface.
+[[nodiscard]] bool image_serves(const struct image *image, uint64_t interface_id);
+
+// Whether a grantable capability leads to the driver of block devices, which are those of the
+// disks if the machine has any.
+[[nodiscard]] bool image_drives_disks(const struct image *image, const char *name);
+
 // The grantable name that is nearest to a mistyped one, or nullptr.
 [[nodiscard]] const char *image_nearest_grant(const struct image *image, const char *name);
 

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "directories.h"
+#include "storage.h"
 #include "files.h"
 
 constexpr size_t ARGUMENTS_MAX = 96;
@@ -135,6 +135,23 @@ static void add_directory(struct command_line *line, const struct directory *dir
     add(line, text[1]);
 }
 
+// A file as a virtio block device.
+static void add_disk(struct command_line *line, const struct disk_file *disk, uint32_t number)
+{
+    static char texts[DISKS_MAX][2][2 * PATH_BYTES + 128];
+    char path[2 * PATH_BYTES];
+    char(*text)[sizeof texts[0][0]] = texts[number];
+    escape(path, sizeof path, disk->path);
+    snprintf(text[0], sizeof text[0],
+             "if=none,id=disk%u,format=raw,file.driver=%s,file.filename=%s", number,
+             disk->is_device ? "host_device" : "file", path);
+    snprintf(text[1], sizeof text[1], "virtio-blk-device,drive=disk%u", number);
+    add(line, "-drive");
+    add(line, text[0]);
+    add(line, "-device");
+    add(line, text[1]);
+}
+
 static void build_command_line(struct command_line *line, const struct machine_config *config,
                                const char *qemu, const char *memory, const char *cpus)
 {
@@ -163,8 +180,11 @@ static void build_command_line(struct command_line *line, const struct machine_c
         add(line, gdb);
         add(line, "-S");
     }
-    for (uint32_t i = 0; i < config->directories->count; i++)
-        add_directory(line, &config->directories->list[i]);
+    // Drivers find devices in this order, so the disks are the first block devices.
+    for (uint32_t i = 0; i < config->storage->disk_count; i++)
+        add_disk(line, &config->storage->disks[i], i);
+    for (uint32_t i = 0; i < config->storage->directory_count; i++)
+        add_directory(line, &config->storage->directories[i]);
     for (uint32_t i = 0; i < config->extra_argument_count; i++)
         add(line, config->extra_arguments[i]);
 }

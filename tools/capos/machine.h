@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct directories;
+struct storage;
 
 struct machine_config {
     const char *kernel_path;
@@ -16,7 +16,7 @@ struct machine_config {
     // Where it waits, stopped, for gdb: a port, or the path of a socket; nullptr: it doesn't.
     const char *gdb;
     bool verbose; // shows the command
-    const struct directories *directories;
+    const struct storage *storage;
     const char *const *extra_arguments;
     uint32_t extra_argument_count;
 };

@@ -24,9 +24,14 @@ static void a_request_decodes_to_what_was_asked(void)
                                   .cpu_weight = 7,
                                   .arguments = arguments,
                                   .argument_count = 3};
-    struct directories directories = {
-        .list = {{.name = "data", .mount_tag = "dir0", .read_only = true}}, .count = 1};
-    uint32_t bytes = request_encode(&options, &directories, "program", "prog", buffer);
+    static const struct storage storage = {
+        .directories = {{.name = "data", .mount_tag = "dir0", .read_only = true}},
+        .directory_count = 1,
+        .disks = {{.name = "a"}, {.name = "b"}},
+        .disk_count = 2,
+        .tmps = {{.name = "tmp", .size_bytes = 1 << 20}},
+        .tmp_count = 1};
+    uint32_t bytes = request_encode(&options, &storage, "program", "prog", buffer);
     CHECK(bytes > 0 && bytes % 8 == 0);
     struct run_request request;
     CHECK_EQ(run_request_decode(buffer, bytes, &request), STATUS_OK);
@@ -44,6 +49,14 @@ static void a_request_decodes_to_what_was_asked(void)
     CHECK_EQ(host_directory_at(&request.directories, 0, &directory), STATUS_OK);
     CHECK(wire_text_equals(directory.name, "data") && directory.read_only);
     CHECK(wire_text_equals(directory.mount_tag, "dir0"));
+    struct host_disk disk;
+    CHECK_EQ(request.disks.count, 2);
+    CHECK_EQ(host_disk_at(&request.disks, 1, &disk), STATUS_OK);
+    CHECK(wire_text_equals(disk.name, "b") && disk.device == 1);
+    struct memory_directory tmp;
+    CHECK_EQ(request.memory_directories.count, 1);
+    CHECK_EQ(memory_directory_at(&request.memory_directories, 0, &tmp), STATUS_OK);
+    CHECK(wire_text_equals(tmp.name, "tmp") && tmp.size_bytes == 1 << 20);
 }
 
 static void a_request_that_is_too_long_is_no_request(void)
@@ -53,8 +66,8 @@ static void a_request_that_is_too_long_is_no_request(void)
     argument[REQUEST_BYTES_MAX - 1] = 0;
     char *arguments[] = {(char[]){"prog"}, argument};
     struct run_options options = {.arguments = arguments, .argument_count = 2};
-    struct directories directories = {};
-    CHECK_EQ(request_encode(&options, &directories, "program", "prog", buffer), 0);
+    static const struct storage storage;
+    CHECK_EQ(request_encode(&options, &storage, "program", "prog", buffer), 0);
     free(argument);
 }
 

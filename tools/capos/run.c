@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "disk_file.h"
 #include "process.h"
 #include "program.h"
 #include "report.h"
@@ -19,7 +18,10 @@
 #include "run_options.h"
 #include "say.h"
 #include "session.h"
+#include "storage.h"
 #include "symbols.h"
+
+constexpr uint64_t MIB = 1 << 20;
 
 void run_help(FILE *file)
 {
@@ -38,6 +40,7 @@ void run_help(FILE *file)
           "  capos run examples/c/hello.c\n"
           "  capos run --grant timer --timeout 10 examples/c/hello.c\n"
           "  capos run --dir ./data:ro --dir /tmp/out:results ./my-program\n"
+          "  capos run --disk notes.disk:64M --tmp 16M tree disk\n"
           "  capos run --trace --trace-format json examples/c/hello.c\n"
           "  capos run --trace=calls.txt --audit uses.txt examples/c/hello.c\n"
           "  capos run --tty talk\n"
@@ -58,6 +61,9 @@ static int check_grants(const struct image *image, const struct run_options *opt
 {
     for (uint32_t i = 0; i < options->grant_count; i++) {
         const char *name = options->grants[i];
+        if (options->disk_count > 0 && image_drives_disks(image, name))
+            return fail(EXIT_CAPOS_FAILED, "--grant %s: the block devices are those of --disk",
+                        name);
         if (image_grants(image, name))
             continue;
         const char *nearest = image_nearest_grant(image, name);
@@ -69,46 +75,38 @@ static int check_grants(const struct image *image, const struct run_options *opt
     return 0;
 }
 
-static bool is_asked(const struct run_options *options, const char *name)
-{
-    for (uint32_t i = 0; i < options->grant_count; i++)
-        if (strcmp(options->grants[i], name) == 0)
-            return true;
-    return false;
-}
-
 // Adds what the manifest offers and wasn't asked for by name.
 static int add_all_grants(const struct image *image, struct run_options *options)
 {
     for (uint32_t i = 0; i < image->grant_count; i++) {
-        if (is_asked(options, image->grant_names[i]))
+        const char *name = image->grant_names[i];
+        if (run_options_grant(options, name) ||
+            (options->disk_count > 0 && image_drives_disks(image, name)))
             continue;
         if (options->grant_count == RUN_GRANTS_MAX)
             return fail(EXIT_CAPOS_FAILED, "the system offers more than %u grants",
                         RUN_GRANTS_MAX);
-        options->grants[options->grant_count++] = image->grant_names[i];
+        options->grants[options->grant_count++] = name;
     }
     return 0;
 }
 
-// Looks at the directories, before anything is booted.
-static int find_directories(const struct image *image, const struct run_options *options,
-                            struct directories *directories)
+// Adds the service of disks to the package, which not every build has.
+static int add_disk_service(struct image *image, const struct storage *storage)
 {
-    if (options->directory_count > 0 && image->manifest.host_directory.name.size_bytes == 0)
-        return fail(EXIT_CAPOS_FAILED, "--dir: the system %s has no service for directories",
-                    options->system);
-    for (uint32_t i = 0; i < options->directory_count; i++) {
-        int status = directories_add(directories, options->directories[i]);
-        if (status != 0)
-            return status;
-        const char *name = directories->list[i].name;
-        if (image_gives(image, name) || is_asked(options, name))
-            return fail(EXIT_CAPOS_FAILED,
-                        "--dir: the program has another capability called %s; --dir HOST:NAME "
-                        "gives another name",
-                        name);
-    }
+    static struct file_map map;
+    static char name[IMAGE_NAME_BYTES]; // the package borrows it
+    char path[PATH_BYTES];
+    struct wire_text binary = image->manifest.disk.binary;
+    if (storage->disk_count == 0)
+        return 0;
+    snprintf(name, sizeof name, "%.*s", (int)binary.size_bytes, binary.text);
+    tree_path(path, "build/user/stripped/%s", name);
+    if (file_map_open(path, &map) != 0)
+        return fail(EXIT_CAPOS_FAILED,
+                    "--disk: what serves disks isn't built: run `make disk`");
+    if (!package_add(&image->package, name, map.data, map.bytes))
+        return fail(EXIT_CAPOS_FAILED, "the image has too many files");
     return 0;
 }
 
@@ -128,12 +126,12 @@ static int add_extra_file(struct image *image, const struct run_options *options
 
 // Writes the boot package into an anonymous file.
 static int build_package(struct image *image, const struct program *program,
-                         const struct run_options *options,
-                         const struct directories *directories, int *out_fd)
+                         const struct run_options *options, const struct storage *storage,
+                         int *out_fd)
 {
     static _Alignas(8) uint8_t request[REQUEST_BYTES_MAX];
     uint32_t request_bytes =
-        request_encode(options, directories, program->package_name, program->name, request);
+        request_encode(options, storage, program->package_name, program->name, request);
     if (request_bytes == 0)
         return fail(EXIT_CAPOS_FAILED, "the arguments and environment exceed 2 MiB");
     bool ok = package_add(&image->package, "request", request, request_bytes);
@@ -333,13 +331,23 @@ static void trace_files_close(struct trace_files *files, const struct session *s
         fclose(files->lines);
 }
 
+// What it takes for others, the program doesn't lack.
+static uint32_t memory_of(const struct image *image, const struct run_options *options,
+                          const struct storage *storage)
+{
+    uint64_t more_bytes = storage_memory_bytes(image, storage);
+    if (options->memory_given)
+        return options->memory_mib;
+    return options->memory_mib + (uint32_t)((more_bytes + MIB - 1) / MIB);
+}
+
 int run_program(struct run_options *options)
 {
     static struct image image;
     static struct program program;
     static struct session session;
     static struct trace_files files;
-    static struct directories directories;
+    static struct storage storage;
     char kernel[PATH_BYTES];
     int package_fd, status = image_open(&image, options->system);
     if (status == 0 && options->grants_all)
@@ -347,15 +355,15 @@ int run_program(struct run_options *options)
     if (status == 0)
         status = check_grants(&image, options);
     if (status == 0)
-        status = find_directories(&image, options, &directories);
+        status = storage_read(&image, options, &storage);
     if (status == 0)
         status = program_find(&image, options->arguments[0], &program);
-    if (status == 0 && options->disk != nullptr)
-        status = disk_file_add(options);
+    if (status == 0)
+        status = add_disk_service(&image, &storage);
     if (status == 0)
         status = add_extra_file(&image, options);
     if (status == 0)
-        status = build_package(&image, &program, options, &directories, &package_fd);
+        status = build_package(&image, &program, options, &storage, &package_fd);
     if (status == 0)
         status = trace_files_open(&files, options);
     if (status != 0)
@@ -367,10 +375,10 @@ int run_program(struct run_options *options)
     struct machine machine;
     struct machine_config config = {.kernel_path = kernel,
                                     .package_fd = package_fd,
-                                    .memory_mib = options->memory_mib,
+                                    .memory_mib = memory_of(&image, options, &storage),
                                     .cpu_count = options->cpu_count,
                                     .gdb = options->gdb,
-                                    .directories = &directories,
+                                    .storage = &storage,
                                     .verbose = options->verbose,
                                     .extra_arguments = options->qemu_arguments,
                                     .extra_argument_count = options->qemu_argument_count};

@@ -11,8 +11,9 @@
 enum {
     GRANT,
     DIRECTORY,
-    ENVIRONMENT,
     DISK,
+    TMP,
+    ENVIRONMENT,
     MEMORY,
     CPUS,
     CPU_WEIGHT,
@@ -31,9 +32,12 @@ const struct option run_option_table[] = {
     [GRANT] = {"--grant", "NAME", "give the program one more capability (see `capos list`)"},
     [DIRECTORY] = {"--dir", "HOST[:GUEST][:ro|rw]",
                    "give the program a directory of this host, named GUEST"},
+    [DISK] = {"--disk", "FILE[:SIZE][:GUEST]",
+              "give it the files of a disk; makes FILE if SIZE is given (disk)"},
+    [TMP] = {"--tmp", "SIZE[:GUEST]",
+             "give it an empty directory in memory, of at most SIZE (tmp)"},
     [ENVIRONMENT] = {"--env", "NAME=VALUE", "set an environment variable; none is inherited"},
-    [DISK] = {"--disk", "FILE[:SIZE]", "give the program the files of a disk, as \"disk\""},
-    [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB, 12 or more (64)"},
+    [MEMORY] = {"--mem", "MIB", "memory of the machine in MiB (64, more for --tmp and others)"},
     [CPUS] = {"--cpus", "N", "CPUs of the machine, 1 to 16 (1)"},
     [CPU_WEIGHT] = {"--cpu-weight", "N",
                     "the program's share of busy CPUs, 1 to 10000; each service has 100 (100)"},
@@ -118,12 +122,15 @@ static enum option_step apply(struct run_options *options, size_t option, const 
         return append(options->qemu_arguments, &options->qemu_argument_count,
                       RUN_QEMU_ARGUMENTS_MAX, "--qemu", value, problem);
     case DISK:
-        options->disk = value;
-        return OPTION_FOUND;
+        return append(options->disks, &options->disk_count, DISKS_MAX, "--disk", value,
+                      problem);
+    case TMP:
+        return append(options->tmps, &options->tmp_count, TMPS_MAX, "--tmp", value, problem);
     case MEMORY:
         if (!read_number(value, RUN_MEMORY_MIB_MIN, RUN_MEMORY_MIB_MAX, &options->memory_mib))
             return wrong(problem, "--mem takes whole MiB from %u to %u, not %.80s",
                          RUN_MEMORY_MIB_MIN, RUN_MEMORY_MIB_MAX, value);
+        options->memory_given = true;
         return OPTION_FOUND;
     case CPUS:
         if (!read_number(value, 1, RUN_CPUS_MAX, &options->cpu_count))
@@ -202,14 +209,18 @@ enum option_step run_options_read(int argument_count, char **arguments,
         return wrong(problem, "a program takes at most %u arguments", RUN_ARGUMENTS_MAX - 1);
     if (options.trace_json && !options.trace)
         return wrong(problem, "--trace-format is for --trace");
-    if (options.disk != nullptr && options.tty)
-        return wrong(problem, "--disk and --tty boot different systems: give one of them");
-    if (options.system == nullptr && options.disk != nullptr)
-        options.system = "disk";
     if (options.system == nullptr)
         options.system = options.tty ? "terminal" : "default";
     options.arguments = arguments + reader.next;
     options.argument_count = (uint32_t)(argument_count - reader.next);
     *out_options = options;
     return OPTION_END;
+}
+
+bool run_options_grant(const struct run_options *options, const char *name)
+{
+    for (uint32_t i = 0; i < options->grant_count; i++)
+        if (strcmp(options->grants[i], name) == 0)
+            return true;
+    return false;
 }

@@ -11,7 +11,6 @@ constexpr uint32_t RUN_GRANTS_MAX = 32; // bounds of schema/manifest.capnp
 constexpr uint32_t RUN_ENVIRONMENT_MAX = 256;
 constexpr uint32_t RUN_ARGUMENTS_MAX = 1024;
 constexpr uint32_t RUN_QEMU_ARGUMENTS_MAX = 32; // that can be given
-constexpr uint32_t RUN_QEMU_ARGUMENTS_OWN = 4;  // for the disk
 constexpr uint32_t RUN_MEMORY_MIB_MIN = 12;
 constexpr uint32_t RUN_MEMORY_MIB_MAX = 1024 * 1024;
 constexpr uint32_t RUN_MEMORY_MIB_DEFAULT = 64;
@@ -23,13 +22,15 @@ struct run_options {
     uint32_t grant_count;
     bool grants_all;                          // everything that the manifest offers
     const char *directories[DIRECTORIES_MAX]; // as they were given
-    uint32_t directory_count;
+    const char *disks[DISKS_MAX];
+    const char *tmps[TMPS_MAX];
+    uint32_t directory_count, disk_count, tmp_count;
     const char *environment[RUN_ENVIRONMENT_MAX]; // "NAME=value"
     uint32_t environment_count;
-    const char *qemu_arguments[RUN_QEMU_ARGUMENTS_MAX + RUN_QEMU_ARGUMENTS_OWN];
+    const char *qemu_arguments[RUN_QEMU_ARGUMENTS_MAX];
     uint32_t qemu_argument_count;
-    const char *disk; // FILE[:SIZE]; nullptr: none
     uint32_t memory_mib;
+    bool memory_given; // by --mem
     uint32_t cpu_count;
     uint32_t cpu_weight;
     uint64_t timeout_ms;    // 0: none
@@ -55,3 +56,6 @@ extern const size_t run_option_count;
 [[nodiscard]] enum option_step run_options_read(int argument_count, char **arguments,
                                                 struct run_options *out_options,
                                                 char problem[OPTION_PROBLEM_BYTES]);
+
+// Whether --grant was given with that name.
+[[nodiscard]] bool run_options_grant(const struct run_options *options, const char *name);

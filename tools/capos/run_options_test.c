@@ -29,7 +29,7 @@ static void options_end_at_the_program(void)
     CHECK_EQ(options.grant_count, 2);
     CHECK(strcmp(options.grants[1], "entropy") == 0);
     CHECK(options.environment_count == 1 && strcmp(options.environment[0], "A=1") == 0);
-    CHECK_EQ(options.memory_mib, 32);
+    CHECK(options.memory_mib == 32 && options.memory_given);
     CHECK_EQ(options.cpu_count, 4);
     CHECK_EQ(options.cpu_weight, 300);
     CHECK_EQ(options.timeout_ms, 1500);
@@ -42,7 +42,7 @@ static void the_defaults_are_the_documented_ones(void)
 {
     struct run_options options;
     CHECK_EQ(read_line("prog", &options), OPTION_END);
-    CHECK_EQ(options.memory_mib, 64);
+    CHECK(options.memory_mib == 64 && !options.memory_given);
     CHECK_EQ(options.cpu_count, 1);
     CHECK_EQ(options.cpu_weight, 100);
     CHECK_EQ(options.timeout_ms, 0);
@@ -57,14 +57,18 @@ static void problem_is(const char *line, const char *expected)
     CHECK(strstr(problem, expected) != nullptr);
 }
 
-static void a_disk_takes_its_own_system_unless_another_is_named(void)
+static void directories_of_each_kind_can_be_given_several_times(void)
 {
     struct run_options options;
-    CHECK_EQ(read_line("--disk file:4M prog", &options), OPTION_END);
-    CHECK(strcmp(options.system, "disk") == 0 && strcmp(options.disk, "file:4M") == 0);
-    CHECK_EQ(read_line("--disk file --system test-disk prog", &options), OPTION_END);
-    CHECK(strcmp(options.system, "test-disk") == 0);
-    problem_is("--disk file --tty prog", "--disk and --tty");
+    CHECK_EQ(read_line("--disk file:4M --tmp 1M --dir a --disk other:b --tty prog", &options),
+             OPTION_END);
+    CHECK(options.disk_count == 2 && strcmp(options.disks[1], "other:b") == 0);
+    CHECK(options.tmp_count == 1 && strcmp(options.tmps[0], "1M") == 0);
+    CHECK(options.directory_count == 1 && strcmp(options.system, "terminal") == 0);
+    problem_is("--tmp 1M --tmp 1M --tmp 1M --tmp 1M --tmp 1M p",
+               "--tmp can be given at most 4 times");
+    problem_is("--disk a --disk b --disk c --disk d --disk e p",
+               "--disk can be given at most 4 times");
 }
 
 static void a_terminal_takes_its_own_system_unless_another_is_named(void)
@@ -136,7 +140,7 @@ int main(void)
 {
     RUN(options_end_at_the_program);
     RUN(the_defaults_are_the_documented_ones);
-    RUN(a_disk_takes_its_own_system_unless_another_is_named);
+    RUN(directories_of_each_kind_can_be_given_several_times);
     RUN(a_terminal_takes_its_own_system_unless_another_is_named);
     RUN(gdb_waits_at_a_port_or_a_socket);
     RUN(bad_values_name_the_legal_ones);

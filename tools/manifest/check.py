@@ -78,6 +78,7 @@ class Check:
         self.cycles()
         self.budgets()
         self.host_directory(self.manifest['hostDirectory'])
+        self.disk(self.manifest['disk'], self.manifest['diskDriver'])
         self.program()
 
     def report(self, part, message):
@@ -311,25 +312,36 @@ class Check:
             self.report(service['budgetBytes'], 'service %s: budgetBytes is %d, less than the %d '
                         'that the data and the stack of %s take' % (name, size, least, binary))
 
-    # ---- The service of the host's directories
+    # ---- What is started for a request
 
-    def host_directory(self, service):
-        """It is started when all services have been, so it may use the exports of each."""
+    def on_request(self, service, place, *interfaces):
+        """It is started when all services have been, so it may use the exports of each.
+        False: the system has none."""
         if not (service.value or {}).get('name'):
-            return
-        place = 'hostDirectory'
+            return False
         self.binary(service['binary'], place)
-        self.grants(service['grants'], place, RESERVED_OF_SERVICES)
+        self.grants(service['grants'], place, (*RESERVED_OF_SERVICES, 'device'))
         self.exports(service['exports'], place)
         self.budget(service, int(service['budgetBytes'].value or 0))
-        interfaces = {int(export['interfaceId'].value or 0) for export in service['exports']}
+        exported = {int(export['interfaceId'].value or 0) for export in service['exports']}
         for node in self.facts.interfaces.values():
-            if node.path in ('Directory', 'ReadOnlyDirectory') and node.id not in interfaces:
+            if node.path in interfaces and node.id not in exported:
                 self.report(service['exports'], '%s exports no %s, which has 0x%016x'
                             % (place, node.path, node.id))
-        if service['restart'].value not in (None, 'never'):
-            self.report(service['restart'], '%s can\'t be restarted: what its clients hold '
-                        'would be gone: write restart = never' % place)
+        return True
+
+    def host_directory(self, service):
+        if self.on_request(service, 'hostDirectory', 'Directory', 'ReadOnlyDirectory') and \
+                service['restart'].value not in (None, 'never'):
+            self.report(service['restart'], 'hostDirectory can\'t be restarted: what its clients '
+                        'hold would be gone: write restart = never')
+
+    def disk(self, service, driver):
+        served = self.on_request(service, 'disk', 'Directory')
+        driven = self.on_request(driver, 'diskDriver', 'BlockDevice')
+        if served != driven:
+            self.report(service if served else driver, 'disk and diskDriver need each other: '
+                        'give both or none')
 
     # ---- The requested program
 

@@ -93,8 +93,9 @@ def check(arguments):
 def binaries(arguments):
     manifest = read_manifest(arguments.manifest)
     services = manifest.get('services', [])
-    if 'binary' in manifest.get('hostDirectory', {}):
-        services.append(manifest['hostDirectory'])
+    # The service of disks is packed when a machine is to have one: not everybody can build it.
+    services += [manifest[name] for name in ('hostDirectory', 'diskDriver')
+                 if 'binary' in manifest.get(name, {})]
     print('\n'.join(sorted({service['binary'] for service in services} - set(arguments.packed))))
 
 
