@@ -103,29 +103,10 @@ static enum option_step append(const char **list, uint32_t *count, uint32_t coun
     return OPTION_FOUND;
 }
 
-static enum option_step apply(struct run_options *options, size_t option, const char *value,
-                              char *problem)
+static enum option_step apply_once(struct run_options *options, size_t option,
+                                   const char *value, char *problem)
 {
     switch (option) {
-    case GRANT:
-        return append(options->grants, &options->grant_count, RUN_GRANTS_MAX, "--grant", value,
-                      problem);
-    case DIRECTORY:
-        return append(options->directories, &options->directory_count, DIRECTORIES_MAX, "--dir",
-                      value, problem);
-    case ENVIRONMENT:
-        if (strchr(value, '=') == nullptr || *value == '=')
-            return wrong(problem, "--env takes NAME=VALUE, not %.80s", value);
-        return append(options->environment, &options->environment_count, RUN_ENVIRONMENT_MAX,
-                      "--env", value, problem);
-    case QEMU_ARGUMENT:
-        return append(options->qemu_arguments, &options->qemu_argument_count,
-                      RUN_QEMU_ARGUMENTS_MAX, "--qemu", value, problem);
-    case DISK:
-        return append(options->disks, &options->disk_count, DISKS_MAX, "--disk", value,
-                      problem);
-    case TMP:
-        return append(options->tmps, &options->tmp_count, TMPS_MAX, "--tmp", value, problem);
     case MEMORY:
         if (!read_number(value, RUN_MEMORY_MIB_MIN, RUN_MEMORY_MIB_MAX, &options->memory_mib))
             return wrong(problem, "--mem takes whole MiB from %u to %u, not %.80s",
@@ -176,6 +157,34 @@ static enum option_step apply(struct run_options *options, size_t option, const 
         return OPTION_FOUND;
     default:
         return wrong(problem, "unknown option");
+    }
+}
+
+static enum option_step apply(struct run_options *options, size_t option, const char *value,
+                              char *problem)
+{
+    switch (option) {
+    case GRANT:
+        return append(options->grants, &options->grant_count, RUN_GRANTS_MAX, "--grant", value,
+                      problem);
+    case DIRECTORY:
+        return append(options->directories, &options->directory_count, DIRECTORIES_MAX, "--dir",
+                      value, problem);
+    case ENVIRONMENT:
+        if (strchr(value, '=') == nullptr || *value == '=')
+            return wrong(problem, "--env takes NAME=VALUE, not %.80s", value);
+        return append(options->environment, &options->environment_count, RUN_ENVIRONMENT_MAX,
+                      "--env", value, problem);
+    case QEMU_ARGUMENT:
+        return append(options->qemu_arguments, &options->qemu_argument_count,
+                      RUN_QEMU_ARGUMENTS_MAX, "--qemu", value, problem);
+    case DISK:
+        return append(options->disks, &options->disk_count, DISKS_MAX, "--disk", value,
+                      problem);
+    case TMP:
+        return append(options->tmps, &options->tmp_count, TMPS_MAX, "--tmp", value, problem);
+    default:
+        return apply_once(options, option, value, problem);
     }
 }
 
