@@ -242,15 +242,27 @@ class Manifest(unittest.TestCase):
         self.accept(self.system(service('a', kernel('t', 'timer')),
                                 service('b', export('first', 'a'), more='restart = always, '),
                                 given=export('stdio', 'b'), offered=kernel('c', 'console')))
-        out = self.path('graph.svg')
-        subprocess.run([sys.executable, '-B', TOOL, 'graph', '--out', out,
-                        self.path('bad.capnp')], cwd=ROOT, check=True)
-        root = ElementTree.parse(out).getroot()
-        texts = [node.text for node in root.iter('{http://www.w3.org/2000/svg}text')]
+        texts, lines = self.draw(self.path('bad.capnp'))
         for shown in ('kernel', 'a (serve)', 'b (serve)', '64 KiB, restart always', 'timer',
                       't', 'first', 'out · StdIO', 'stdio', 'with --grant NAME', 'c'):
             self.assertIn(shown, texts)
-        self.assertEqual(len(list(root.iter('{http://www.w3.org/2000/svg}path'))), 4)
+        self.assertEqual(lines, 4)
+
+    def test_the_graph_shows_who_serves_directories_of_the_host(self):
+        texts, _ = self.draw('system/default.capnp')
+        for shown in ('hostfs', 'directory · Directory', 'with --dir', '--dir HOST:NAME',
+                      '--dir HOST:NAME:ro'):
+            self.assertEqual(texts.count(shown), 1, shown)
+
+    def draw(self, manifest):
+        """The texts of the drawing and the number of its lines."""
+        out = self.path('graph.svg')
+        subprocess.run([sys.executable, '-B', TOOL, 'graph', '--out', out, manifest], cwd=ROOT,
+                       check=True)
+        root = ElementTree.parse(out).getroot()
+        names = '{http://www.w3.org/2000/svg}'
+        return ([node.text for node in root.iter(names + 'text')],
+                len(list(root.iter(names + 'path'))))
 
     # ---- Places ------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 """Draws who holds what in a manifest, as SVG.
 
 Authority flows from left to right: what the kernel gives to init, the services behind
-those that they use, and at the right the requested program.  A box has what its holder is
+those that they use, and at the right the requested program; who serves the host's
+directories is drawn once, though it runs once for each.  A box has what its holder is
 granted at its left side and what it exports at its right side; a line is one grant.  A
 line that would pass behind a box runs below all of them instead, in a lane of its source.
 """
@@ -74,22 +75,39 @@ def boxes_of(manifest, interfaces):
     boxes = [Box(('kernel',), 'kernel', 'gives these to init', 'kernel')]
     for service in services:
         restart = service.get('restart', 'never')
-        note = size_text(int(service['budgetBytes']))
-        note += '' if restart == 'never' else ', restart %s' % restart
-        title = service['name'] if service['name'] == service['binary'] \
-            else '%s (%s)' % (service['name'], service['binary'])
-        boxes.append(Box(('service', service['name']), title, note, 'box',
-                         grants_of(service.get('grants', [])),
-                         [(export['name'], interfaces.get(int(export['interfaceId']), '?'))
-                          for export in service.get('exports', [])]))
+        note = '' if restart == 'never' else 'restart %s' % restart
+        boxes.append(service_box(('service', service['name']), service, note, interfaces))
     boxes.append(Box(('given',), 'requested program', 'has always', 'program',
                      grants_of(manifest.get('programGrants', []))))
     if manifest.get('grantable'):
         boxes.append(Box(('asked',), 'requested program', 'with --grant NAME', 'program',
                          grants_of(manifest['grantable']), optional=True))
+    boxes += directory_boxes(manifest.get('hostDirectory', {}), interfaces)
     used = {row for box in boxes for _, key, row in box.grants if key == ('kernel',)}
     boxes[0].exports = [(name, '') for name in sorted(used)]
     return boxes
+
+
+def service_box(key, service, note, interfaces):
+    title = service['name'] if service['name'] == service['binary'] \
+        else '%s (%s)' % (service['name'], service['binary'])
+    notes = [size_text(int(service['budgetBytes']))] + [note] * bool(note)
+    return Box(key, title, ', '.join(notes), 'box', grants_of(service.get('grants', [])),
+               [(export['name'], interfaces.get(int(export['interfaceId']), '?'))
+                for export in service.get('exports', [])])
+
+
+def directory_boxes(service, interfaces):
+    """The service of the host's directories and what a program gets of it; none if the
+    system has no such service."""
+    if not service.get('name'):
+        return []
+    box = service_box(('directory',), service, 'one for each --dir', interfaces)
+    options = {'Directory': '--dir HOST:NAME', 'ReadOnlyDirectory': '--dir HOST:NAME:ro'}
+    given = [(options[interface], box.key, name) for name, interface in box.exports
+             if interface in options]
+    return [box, Box(('directories',), 'requested program', 'with --dir', 'program', given,
+                     optional=True)]
 
 
 def grants_of(grants):
