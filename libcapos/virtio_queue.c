@@ -2,7 +2,7 @@
 // Split virtqueues; see <capos/virtio.h>.  Tested by virtio_queue_test.c.
 #include <capos/virtio.h>
 
-enum { DESCRIPTOR_NEXT = 1, DESCRIPTOR_WRITE = 2 };
+enum { DESCRIPTOR_NEXT = 1, DESCRIPTOR_WRITE = 2, DESCRIPTOR_INDIRECT = 4 };
 enum { AVAILABLE_NO_INTERRUPT = 1 };
 
 bool virtio_queue_init(struct virtio_queue *queue, struct virtio_device *device,
@@ -18,6 +18,21 @@ bool virtio_queue_init(struct virtio_queue *queue, struct virtio_device *device,
                                         bus_address + offsetof(struct virtio_ring, used));
 }
 
+// Number `index` of a chain; `next` is where the one behind it is.
+static struct virtio_descriptor descriptor_of(const struct virtio_buffer *buffers,
+                                              uint16_t read_count, uint16_t count,
+                                              uint16_t index, uint16_t next)
+{
+    bool last = index + 1 == count;
+    return (struct virtio_descriptor){
+        .address = buffers[index].bus_address,
+        .size_bytes = buffers[index].size_bytes,
+        .flags = (uint16_t)((index >= read_count ? DESCRIPTOR_WRITE : 0) |
+                            (last ? 0 : DESCRIPTOR_NEXT)),
+        .next = last ? 0 : next,
+    };
+}
+
 // Takes descriptors off the free list, in its order, so they are linked already.
 static uint16_t chain_get(struct virtio_queue *queue, const struct virtio_buffer *buffers,
                           uint16_t read_count, uint16_t count)
@@ -26,13 +41,8 @@ static uint16_t chain_get(struct virtio_queue *queue, const struct virtio_buffer
     for (uint16_t i = 0; i < count; i++) {
         last = queue->free_first;
         queue->free_first = queue->next[last];
-        queue->ring->descriptors[last] = (struct virtio_descriptor){
-            .address = buffers[i].bus_address,
-            .size_bytes = buffers[i].size_bytes,
-            .flags = (uint16_t)((i >= read_count ? DESCRIPTOR_WRITE : 0) |
-                                (i + 1 < count ? DESCRIPTOR_NEXT : 0)),
-            .next = i + 1 < count ? queue->next[last] : 0,
-        };
+        queue->ring->descriptors[last] =
+            descriptor_of(buffers, read_count, count, i, queue->next[last]);
     }
     queue->next[last] = VIRTIO_QUEUE_SIZE;
     queue->free_count -= count;
@@ -51,19 +61,41 @@ static void chain_put(struct virtio_queue *queue, uint16_t first)
     queue->free_count += count;
 }
 
-bool virtio_queue_offer(struct virtio_queue *queue, const struct virtio_buffer *buffers,
-                        uint16_t read_count, uint16_t write_count, void *owner)
+// Gives the chain to the device.
+static void chain_offer(struct virtio_queue *queue, uint16_t first, void *owner)
 {
-    uint32_t count = (uint32_t)read_count + write_count;
-    if (queue->free_count < count)
-        return false;
-    uint16_t first = chain_get(queue, buffers, read_count, (uint16_t)count);
     queue->in_flight[first] = true;
     queue->owner[first] = owner;
     uint16_t index = queue->ring->available.index;
     queue->ring->available.ring[index % VIRTIO_QUEUE_SIZE] = first;
     // The device sees the index only after what it stands for.
     __atomic_store_n(&queue->ring->available.index, (uint16_t)(index + 1), __ATOMIC_RELEASE);
+}
+
+bool virtio_queue_offer(struct virtio_queue *queue, const struct virtio_buffer *buffers,
+                        uint16_t read_count, uint16_t write_count, void *owner)
+{
+    uint32_t count = (uint32_t)read_count + write_count;
+    if (queue->free_count < count)
+        return false;
+    chain_offer(queue, chain_get(queue, buffers, read_count, (uint16_t)count), owner);
+    return true;
+}
+
+bool virtio_queue_offer_table(struct virtio_queue *queue, const struct virtio_table *table,
+                              const struct virtio_buffer *buffers, uint16_t read_count,
+                              uint16_t write_count, void *owner)
+{
+    uint16_t count = read_count + write_count;
+    const struct virtio_buffer whole = {table->bus_address,
+                                        (uint32_t)(count * sizeof *table->descriptors)};
+    if (queue->free_count == 0)
+        return false;
+    for (uint16_t i = 0; i < count; i++)
+        table->descriptors[i] = descriptor_of(buffers, read_count, count, i, (uint16_t)(i + 1));
+    uint16_t first = chain_get(queue, &whole, 1, 1);
+    queue->ring->descriptors[first].flags = DESCRIPTOR_INDIRECT;
+    chain_offer(queue, first, owner);
     return true;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 constexpr uint64_t BUS_ADDRESS = 0x100000;
-enum { NEXT = 1, WRITE = 2 };
+enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
 
 static alignas(4096) uint8_t memory[VIRTIO_QUEUE_BYTES];
 static struct virtio_ring *const ring = (struct virtio_ring *)memory;
@@ -95,6 +95,36 @@ static void a_chain_is_what_the_device_reads_and_then_what_it_fills(void)
     CHECK_EQ(notified, 1);
 }
 
+static void a_chain_in_a_table_takes_one_descriptor(void)
+{
+    static struct virtio_descriptor descriptors[100];
+    static struct virtio_buffer buffers[100];
+    const struct virtio_table table = {descriptors, 0x9000};
+    start();
+    for (uint16_t i = 0; i < 100; i++)
+        buffers[i] = (struct virtio_buffer){0x5000 + i, 100u + i};
+    for (uint16_t i = 0; i < VIRTIO_QUEUE_SIZE; i++) {
+        CHECK(virtio_queue_offer_table(&queue, &table, buffers, 1, 99, &descriptors[i]));
+        const struct virtio_descriptor *descriptor = &ring->descriptors[last_offered()];
+        CHECK_EQ(descriptor->address, 0x9000);
+        CHECK_EQ(descriptor->size_bytes, sizeof descriptors);
+        CHECK_EQ(descriptor->flags, INDIRECT);
+    }
+    CHECK(!virtio_queue_offer_table(&queue, &table, buffers, 1, 99, nullptr));
+    for (uint16_t i = 0; i < 100; i++) {
+        CHECK_EQ(descriptors[i].address, 0x5000 + i);
+        CHECK_EQ(descriptors[i].size_bytes, 100 + i);
+        CHECK_EQ(descriptors[i].flags, (i < 99 ? NEXT : 0) | (i >= 1 ? WRITE : 0));
+        CHECK_EQ(descriptors[i].next, i < 99 ? i + 1 : 0);
+    }
+    uint32_t bytes = 0;
+    bool broken = false;
+    use(ring->available.ring[7], 321);
+    CHECK(virtio_queue_take(&queue, &bytes, &broken) == &descriptors[7] && !broken);
+    CHECK_EQ(queue.free_count, 1);
+    CHECK(offer(1, 0, nullptr));
+}
+
 static void a_full_queue_refuses_and_changes_nothing(void)
 {
     start();
@@ -170,6 +200,7 @@ int main(void)
 {
     RUN(the_device_is_told_where_the_queue_is);
     RUN(a_chain_is_what_the_device_reads_and_then_what_it_fills);
+    RUN(a_chain_in_a_table_takes_one_descriptor);
     RUN(a_full_queue_refuses_and_changes_nothing);
     RUN(random_chains_come_back_in_any_order);
     RUN(a_device_that_names_what_it_does_not_have_is_broken);

@@ -35,6 +35,9 @@ constexpr uint32_t VIRTIO_ID_BLOCK = 2;
 constexpr uint32_t VIRTIO_ID_CONSOLE = 3;
 constexpr uint32_t VIRTIO_ID_9P = 9;
 
+// Of all kinds of devices: chains may lie in tables of their own (2.7.5.3).
+constexpr uint32_t VIRTIO_FEATURE_INDIRECT = 1 << 28;
+
 // ---- Devices -----------------------------------------------------------------------
 
 struct virtio_device;
@@ -159,6 +162,19 @@ struct virtio_buffer {
 [[nodiscard]] bool virtio_queue_offer(struct virtio_queue *queue,
                                       const struct virtio_buffer *buffers, uint16_t read_count,
                                       uint16_t write_count, void *owner);
+// The same with the chain in a table: memory of the driver's for as many descriptors, which
+// stays as it is until the chain is taken back.  Only with VIRTIO_FEATURE_INDIRECT.  It takes
+// one descriptor of the queue, whatever its length; the device may have a limit of its own,
+// which is at least the queue's size.  False: none is free.
+struct virtio_table {
+    struct virtio_descriptor *descriptors;
+    uint64_t bus_address; // a multiple of 16
+};
+[[nodiscard]] bool virtio_queue_offer_table(struct virtio_queue *queue,
+                                            const struct virtio_table *table,
+                                            const struct virtio_buffer *buffers,
+                                            uint16_t read_count, uint16_t write_count,
+                                            void *owner);
 void virtio_notify(const struct virtio_device *device, const struct virtio_queue *queue);
 
 // Takes back a chain that the device is done with, with the number of bytes that it wrote.
