@@ -56,6 +56,12 @@ interface DmaPool @0xca1d5146e4d620b7 $A.home(kernel) {
   forgetAll @3 () -> ForgetAllResults;
   # The pool no longer keeps any: the device was reset.
 
+  pin @4 PinParams -> PinResults;
+  # Lets devices reach memory that somebody made for another purpose, so that data go where
+  # they are wanted without a copy.  A keeper alone can (`failed`), and keeps the memory like
+  # what it allocated: until it is forgotten, once for each time that it was pinned.  So long
+  # it has no snapshots.
+
   struct AllocateParams {
     sizeBytes @0 :UInt64 $A.unit("bytes");
     # A multiple of 4096, not zero, at most 2 MiB.
@@ -72,8 +78,21 @@ interface DmaPool @0xca1d5146e4d620b7 $A.home(kernel) {
   }
   struct ForgetParams {
     object @0 :MemoryObject;
-    # From `allocate` of this pool, and not forgotten yet; otherwise `invalidArgument`.
+    # From `allocate` or for `pin` of this pool, and not forgotten yet; otherwise
+    # `invalidArgument`.
   }
   struct ForgetResults {}
   struct ForgetAllResults {}
+  struct PinParams {
+    object @0 :MemoryObject;
+    # RAM that may be written to; otherwise `invalidArgument`.
+    offsetBytes @1 :UInt64 $A.unit("bytes");
+    # Where to begin: a multiple of 4096.
+    sizeBytes @2 :UInt64 $A.unit("bytes");
+    # How much: a multiple of 4096, not zero, at most 2 MiB, within the object.
+  }
+  struct PinResults {
+    pages @0 :Data $A.maxBytes(4096);
+    # The bus address of each page, 8 bytes in the machine's order.
+  }
 }

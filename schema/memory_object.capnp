@@ -19,8 +19,8 @@ interface MemoryObject @0xeba24d419185e438 $A.home(kernel) {
   # What the object holds now, as a new object that may be written to.  The two
   # share pages until one side writes to a page; neither sees what the other
   # writes.  The snapshot is charged to the caller's budget in full at once, so
-  # writing to either can't fail.  `failed` for device registers, DMA memory, and
-  # the buffer of a trace.
+  # writing to either can't fail.  `failed` for device registers, DMA memory,
+  # memory that is pinned for devices, and the buffer of a trace.
 
   struct InfoResults {
     sizeBytes @0 :UInt64 $A.unit("bytes");

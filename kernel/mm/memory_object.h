@@ -90,8 +90,8 @@ memory_object_whole(const struct memory_object *object, uint64_t *offset_bytes);
                                                 uint64_t offset_bytes, uint64_t page_count,
                                                 uint64_t *out_count);
 
-// While the kernel itself writes to an object, through frames that it asked for with
-// memory_object_frame_own, nobody can make a snapshot of it.
+// While the kernel itself writes to an object, or a device does, through frames that
+// memory_object_frame_own gave, nobody can make a snapshot of it.
 void memory_object_pin(struct memory_object *object);
 void memory_object_unpin(struct memory_object *object);
 

@@ -140,16 +140,21 @@ static enum status forget(struct object *pool, struct object *memory)
     return dma_pool_forget(pool, &call, &params);
 }
 
+static struct object *keeper_of_process(struct process *process)
+{
+    struct invocation call = {.process = process};
+    struct dma_pool_keeper_results results;
+    CHECK_EQ(dma_pool_keeper(dma_pool_object(), &call, &results), STATUS_OK);
+    return result_of(&call);
+}
+
 static void a_keeper_keeps_memory_until_it_is_forgotten(void)
 {
     struct budget *root = object_machine(RAM_BYTES);
     struct mm_counts before = mm_count(root);
     struct budget *budget = budget_split(root, 20 * PAGE_BYTES);
     struct process process = {.budget = budget};
-    struct invocation call = {.process = &process};
-    struct dma_pool_keeper_results results;
-    CHECK_EQ(dma_pool_keeper(dma_pool_object(), &call, &results), STATUS_OK);
-    struct object *keeper = result_of(&call);
+    struct object *keeper = keeper_of_process(&process);
 
     struct object *first = allocate_from(keeper, &process);
     struct object *second = allocate_from(keeper, &process);
@@ -163,7 +168,7 @@ static void a_keeper_keeps_memory_until_it_is_forgotten(void)
     CHECK_EQ(forget(keeper, second), STATUS_INVALID_ARGUMENT);
     object_put(second);
     CHECK_EQ(budget->used_bytes - budget->kernel_bytes, 2 * PAGE_BYTES);
-    call = (struct invocation){.process = &process};
+    struct invocation call = {.process = &process};
     CHECK_EQ(dma_pool_forget_all(keeper, &call), STATUS_OK);
     CHECK_EQ(budget->used_bytes - budget->kernel_bytes, 0);
 
@@ -171,6 +176,94 @@ static void a_keeper_keeps_memory_until_it_is_forgotten(void)
     object_put(keeper);
     CHECK_EQ(budget->used_bytes, 0);
     object_put(&budget->object);
+    mm_check_counts(root, before);
+}
+
+static enum status pin(struct object *pool, struct process *process,
+                       struct memory_object *memory, uint64_t offset, uint64_t size,
+                       struct dma_pool_pin_results *out_results)
+{
+    struct invocation_transfer transfer = {.object = memory_object_as_object(memory)};
+    struct invocation call = {.process = process, .transfers = &transfer, .transfer_count = 1};
+    struct dma_pool_pin_params params = {
+        .object = 0, .offset_bytes = offset, .size_bytes = size};
+    return dma_pool_pin(pool, &call, &params, out_results);
+}
+
+static void pinned_memory_keeps_its_frames_until_it_is_forgotten(void)
+{
+    struct budget *root = object_machine(RAM_BYTES);
+    struct mm_counts before = mm_count(root);
+    struct process process = {.budget = root};
+    struct object *keeper = keeper_of_process(&process);
+    struct memory_object *memory = memory_object_create(root, 10 * PAGE_BYTES);
+    enum status status;
+    const char *reason;
+    paddr_t shared = memory_object_frame(memory, 2 * PAGE_BYTES);
+    struct memory_object *earlier =
+        memory_object_create_snapshot(root, memory, &status, &reason);
+
+    struct dma_pool_pin_results results;
+    CHECK_EQ(pin(keeper, &process, memory, PAGE_BYTES, 9 * PAGE_BYTES, &results), STATUS_OK);
+    CHECK_EQ(results.pages.size_bytes, 9 * sizeof(uint64_t));
+    for (uint64_t i = 0; i < 9; i++) {
+        uint64_t page;
+        memcpy(&page, results.pages.data + i * sizeof page, sizeof page);
+        CHECK_EQ(page, memory_object_frame_present(memory, (i + 1) * PAGE_BYTES));
+        CHECK(page != shared); // a device doesn't write to the snapshot
+    }
+    CHECK(memory_object_create_snapshot(root, memory, &status, &reason) == nullptr);
+    CHECK_EQ(status, STATUS_FAILED);
+
+    CHECK_EQ(pin(keeper, &process, memory, 0, PAGE_BYTES, &results), STATUS_OK);
+    struct object *object = memory_object_as_object(memory);
+    CHECK_EQ(forget(keeper, object), STATUS_OK); // one of two
+    object_put(object);                          // its owner is gone, and it is still there
+    uint64_t used_bytes = root->used_bytes;
+    CHECK_EQ(forget(keeper, object), STATUS_OK);
+    CHECK(root->used_bytes + 10 * PAGE_BYTES <= used_bytes);
+    object_put(memory_object_as_object(earlier));
+    object_put(keeper);
+    mm_check_counts(root, before);
+}
+
+static void only_ram_that_may_be_written_is_pinned_and_only_by_a_keeper(void)
+{
+    struct budget *root = object_machine(RAM_BYTES);
+    struct mm_counts before = mm_count(root);
+    struct process process = {.budget = root};
+    struct object *pool = dma_pool_object(), *keeper = keeper_of_process(&process);
+    constexpr uint64_t size = (uint64_t)4 << 20;
+    struct memory_object *memory = memory_object_create(root, size);
+    struct memory_object *view = memory_object_create_view(root, memory, 0, size, false, false);
+    struct memory_object *registers = memory_object_create_physical(
+        root, RAM_END, size, /*writable=*/true, /*executable=*/false, PAGE_UNCACHED);
+    const struct {
+        struct object *pool;
+        struct memory_object *memory;
+        uint64_t offset, size;
+        enum status status;
+    } bad[] = {
+        {pool, memory, 0, PAGE_BYTES, STATUS_FAILED},
+        {keeper, view, 0, PAGE_BYTES, STATUS_INVALID_ARGUMENT},
+        {keeper, registers, 0, PAGE_BYTES, STATUS_INVALID_ARGUMENT},
+        {keeper, memory, 0, 0, STATUS_INVALID_ARGUMENT},
+        {keeper, memory, 0, 100, STATUS_INVALID_ARGUMENT},
+        {keeper, memory, 0, size / 2 + PAGE_BYTES, STATUS_INVALID_ARGUMENT},
+        {keeper, memory, 100, PAGE_BYTES, STATUS_INVALID_ARGUMENT},
+        {keeper, memory, size, PAGE_BYTES, STATUS_INVALID_ARGUMENT},
+        {keeper, memory, size - PAGE_BYTES, 2 * PAGE_BYTES, STATUS_INVALID_ARGUMENT},
+        {keeper, memory, -PAGE_BYTES, 2 * PAGE_BYTES, STATUS_INVALID_ARGUMENT},
+    };
+    struct dma_pool_pin_results results;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        CHECK_EQ(
+            pin(bad[i].pool, &process, bad[i].memory, bad[i].offset, bad[i].size, &results),
+            bad[i].status);
+    object_put(memory_object_as_object(view));
+    object_put(memory_object_as_object(memory));
+    object_put(memory_object_as_object(registers));
+    object_put(keeper);
     mm_check_counts(root, before);
 }
 
@@ -255,6 +348,8 @@ int main(void)
     RUN(device_memory_ranges_nest_and_become_uncached_objects);
     RUN(dma_pool_charges_the_caller);
     RUN(a_keeper_keeps_memory_until_it_is_forgotten);
+    RUN(pinned_memory_keeps_its_frames_until_it_is_forgotten);
+    RUN(only_ram_that_may_be_written_is_pinned_and_only_by_a_keeper);
     RUN(io_ports_reach_only_their_range_with_their_whole_width);
     RUN(io_ports_write_refuses_values_wider_than_the_port);
     return test_report();

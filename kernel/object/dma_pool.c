@@ -8,10 +8,16 @@
 //
 // A driver that is killed leaves a device that still writes.  So a pool may be a *keeper*: it
 // has a reference on everything that was allocated from it, until somebody who has reset
-// the device says that it is forgotten.  The root keeps nothing.
+// the device says that it is forgotten.  The root keeps nothing.  For the same reason only
+// a keeper pins what others allocated.
 //
-// Invariant: what a keeper refers to is charged, with the structure that refers to it, to the
-// budget of the process that allocated it.  Tested in device_test.c, tests/core/devices_test.c.
+// Invariants:
+//  1. What a keeper refers to is charged to who allocated it, and the structure that refers to
+//     it to the process that allocated or pinned.
+//  2. While memory is pinned its frames stay what they are: each was made its object's own
+//     (memory_object_frame_own), and there are no new snapshots to share it with.
+//
+// Tested in device_test.c, tests/core/devices_test.c.
 #include <gen/kernel/device_memory.h>
 #include <kernel/ipc/invocation.h>
 #include <kernel/mm/memory_object.h>
@@ -28,6 +34,7 @@ struct kept {
     struct list_link link;
     struct budget *budget;        // referenced
     struct memory_object *memory; // referenced
+    bool pinned;
 };
 
 struct keeper {
@@ -47,6 +54,8 @@ static struct keeper *keeper_of(struct object *object)
 static void kept_put(struct kept *kept)
 {
     struct budget *budget = kept->budget;
+    if (kept->pinned)
+        memory_object_unpin(kept->memory);
     if (kept->memory != nullptr)
         object_put(memory_object_as_object(kept->memory));
     slab_put(&kept_cache, budget, kept);
@@ -168,6 +177,56 @@ enum status dma_pool_forget(struct object *self, struct invocation *invocation,
         }
     return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
                            "object: memory that this pool keeps");
+}
+
+// What `pin` hands to the encoder; the kernel runs one method at a time.
+static uint64_t pinned_pages[ALLOCATE_BYTES_MAX / PAGE_BYTES];
+static_assert(sizeof pinned_pages == DMA_POOL_PIN_RESULTS_PAGES_BYTES_MAX);
+
+static const char *pin_problem(const struct memory_object *memory,
+                               const struct dma_pool_pin_params *params)
+{
+    uint64_t size_bytes = memory_object_size_bytes(memory);
+    if (!memory_object_writable(memory) || memory_object_cache(memory) == PAGE_UNCACHED)
+        return "object: RAM that may be written to";
+    if (params->size_bytes == 0 || params->size_bytes % PAGE_BYTES != 0 ||
+        params->size_bytes > ALLOCATE_BYTES_MAX || params->size_bytes > size_bytes)
+        return "sizeBytes: a multiple of 4096, not zero, at most 2 MiB and the object's size";
+    if (params->offset_bytes % PAGE_BYTES != 0 ||
+        params->offset_bytes > size_bytes - params->size_bytes)
+        return "offsetBytes: a multiple of 4096; offsetBytes + sizeBytes is at most the "
+               "object's size";
+    return nullptr;
+}
+
+enum status dma_pool_pin(struct object *self, struct invocation *invocation,
+                         const struct dma_pool_pin_params *params,
+                         struct dma_pool_pin_results *out_results)
+{
+    if (self->type != &keeper_type)
+        return invocation_fail(invocation, STATUS_FAILED,
+                               "only a pool that keeps memory pins: see keeper");
+    struct object *object = invocation_object(invocation, params->object);
+    struct memory_object *memory = memory_object_of(object);
+    const char *problem = pin_problem(memory, params);
+    if (problem != nullptr)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT, problem);
+    struct kept *kept = kept_get(invocation->process->budget);
+    if (kept == nullptr)
+        return invocation_fail(invocation, STATUS_OVERLOADED,
+                               "the caller's memory budget is exhausted");
+    object_get(object);
+    memory_object_pin(memory);
+    kept->memory = memory;
+    kept->pinned = true;
+    list_push_back(&keeper_of(self)->kept, &kept->link);
+    uint64_t count = params->size_bytes / PAGE_BYTES;
+    for (uint64_t i = 0; i < count; i++)
+        pinned_pages[i] =
+            memory_object_frame_own(memory, params->offset_bytes + i * PAGE_BYTES);
+    out_results->pages = (struct wire_data){.data = (const uint8_t *)pinned_pages,
+                                            .size_bytes = (uint32_t)(count * 8)};
+    return STATUS_OK;
 }
 
 enum status dma_pool_forget_all(struct object *self, struct invocation *)

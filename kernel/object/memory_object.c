@@ -483,7 +483,8 @@ static const char *snapshot_problem(const struct memory_object *whole)
     if (whole->backing == BACKING_CONTIGUOUS)
         return "a snapshot of DMA memory isn't possible: devices write to it";
     if (whole->pin_count > 0)
-        return "a snapshot isn't possible while the kernel writes to the object (a trace)";
+        return "a snapshot isn't possible while the kernel or a device writes to the object "
+               "(a trace, DmaPool.pin)";
     ASSERT(whole->backing == BACKING_SPARSE || !whole->writable);
     return nullptr;
 }

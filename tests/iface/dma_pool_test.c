@@ -128,6 +128,37 @@ static void a_keeper_outlives_the_driver(void)
     dma_pool_cap_release(&keeper);
 }
 
+static void memory_of_others_is_pinned_where_it_is(void)
+{
+    constexpr uint64_t size = 8 * PAGE;
+    dma_pool_cap keeper = {};
+    memory_object_cap object = {}, snapshot = {};
+    uint64_t before = used_bytes(), pages[9] = {}, address = 0;
+    size_t bytes = 0;
+    CHECK_OK(dma_pool_keeper(pool(), &keeper));
+    CHECK_OK(memory_budget_create_memory_object(test_budget(), size, &object));
+    CHECK_STATUS(dma_pool_pin(pool(), object, 0, size, pages, sizeof pages, &bytes),
+                 STATUS_FAILED);
+    CHECK_OK(dma_pool_pin(keeper, object, 0, size, pages, sizeof pages, &bytes));
+    CHECK_EQ(bytes, 8 * sizeof pages[0]);
+    for (int i = 0; i < 8; i++)
+        CHECK(pages[i] != 0 && pages[i] % PAGE == 0 && pages[i] != pages[i + 1]);
+    CHECK_STATUS(memory_object_snapshot(object, &snapshot), STATUS_FAILED);
+    CHECK_OK(
+        virtual_memory_map(test_memory(), object, 0, size, 0, PROTECTION_READ_WRITE, &address));
+    CHECK_OK(virtual_memory_unmap(test_memory(), address, size));
+    CHECK_OK(dma_pool_forget(keeper, object));
+    CHECK_STATUS(dma_pool_forget(keeper, object), STATUS_INVALID_ARGUMENT);
+    CHECK_OK(memory_object_snapshot(object, &snapshot));
+    memory_object_cap_release(&snapshot);
+    // Who pinned it holds it, until it says that it doesn't any more.
+    CHECK_OK(dma_pool_pin(keeper, object, PAGE, PAGE, pages, sizeof pages, &bytes));
+    memory_object_cap_release(&object);
+    CHECK(used_bytes() >= before + size);
+    dma_pool_cap_release(&keeper);
+    CHECK_EQ(used_bytes(), before);
+}
+
 static void tests(void)
 {
     RUN(dma_is_out_of_reach_without_the_grant);
@@ -137,6 +168,7 @@ static void tests(void)
     RUN(the_largest_allocation_is_two_mebibytes);
     RUN(memory_is_given_back);
     RUN(a_keeper_outlives_the_driver);
+    RUN(memory_of_others_is_pinned_where_it_is);
 }
 
 int main(int argc, char **argv)
