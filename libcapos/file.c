@@ -23,7 +23,9 @@ static_assert(CAPOS_PATH_BYTES_MAX == PATH_BYTES_MAX);
 constexpr uint32_t READ_BYTES = FILE_READ_RESULTS_DATA_BYTES_MAX;
 constexpr uint32_t WRITE_BYTES = FILE_WRITE_PARAMS_DATA_BYTES_MAX;
 constexpr uint32_t WINDOW_BYTES = 65536;
-constexpr size_t WINDOW_WORTH_BYTES = 4 * READ_BYTES; // less goes in messages
+constexpr uint32_t WINDOW_LARGE_BYTES = 8 * WINDOW_BYTES;
+constexpr uint64_t LARGE_BYTES = 8 * WINDOW_LARGE_BYTES; // of a file that is worth it
+constexpr size_t WINDOW_WORTH_BYTES = 4 * READ_BYTES;    // less goes in messages
 constexpr uint16_t MODE_FILE = 0644, MODE_DIRECTORY = 0755;
 
 const char *capos_file_error_text(uint32_t error)
@@ -363,59 +365,67 @@ void capos_file_close(struct capos_file *file)
     capos_release(file->window_buffer);
     if (file->window != nullptr &&
         (virtual_memory_cap_find("memory", &memory) != STATUS_OK ||
-         virtual_memory_unmap(memory, (uint64_t)file->window, WINDOW_BYTES) != STATUS_OK))
+         virtual_memory_unmap(memory, (uint64_t)file->window, file->window_bytes) != STATUS_OK))
         capos_panic("file: a window can't be unmapped");
     capos_release(file->id);
     *file = (struct capos_file){};
 }
 
-// Memory that the file's service maps as well.
-static enum status window_create(struct capos_file *file, memory_object_cap object,
-                                 virtual_memory_cap memory)
+// Shares memory with the file's service.
+static enum status window_share(struct capos_file *file, memory_object_cap object,
+                                uint32_t size_bytes, virtual_memory_cap memory)
 {
     uint64_t address;
     file_buffer_cap buffer;
     enum status status =
-        virtual_memory_map(memory, object, 0, WINDOW_BYTES, 0, PROTECTION_READ_WRITE, &address);
+        virtual_memory_map(memory, object, 0, size_bytes, 0, PROTECTION_READ_WRITE, &address);
     if (status != STATUS_OK)
         return status;
     status = file->read_only
                  ? read_only_file_create_buffer((read_only_file_cap){file->id}, object, &buffer)
                  : file_create_buffer((file_cap){file->id}, object, &buffer);
     if (status != STATUS_OK) {
-        if (virtual_memory_unmap(memory, address, WINDOW_BYTES) != STATUS_OK)
+        if (virtual_memory_unmap(memory, address, size_bytes) != STATUS_OK)
             capos_panic("file: a window can't be unmapped");
         return status;
     }
     file->window = (uint8_t *)address;
+    file->window_bytes = size_bytes;
     file->window_buffer = buffer.id;
     return STATUS_OK;
+}
+
+static bool window_create(struct capos_file *file, uint32_t size_bytes)
+{
+    memory_budget_cap budget;
+    virtual_memory_cap memory;
+    memory_object_cap object;
+    if (memory_budget_cap_find("budget", &budget) != STATUS_OK ||
+        virtual_memory_cap_find("memory", &memory) != STATUS_OK ||
+        memory_budget_create_memory_object(budget, size_bytes, &object) != STATUS_OK)
+        return false;
+    enum status status = window_share(file, object, size_bytes, memory);
+    memory_object_cap_release(&object); // both sides keep it
+    return status == STATUS_OK;
 }
 
 // Whether there is a window: a program without memory to spare does without.
 static bool window_open(struct capos_file *file)
 {
-    memory_budget_cap budget;
-    virtual_memory_cap memory;
-    memory_object_cap object;
     if (file->window != nullptr || file->window_failed)
         return file->window != nullptr;
     file->window_failed = true;
-    if (memory_budget_cap_find("budget", &budget) != STATUS_OK ||
-        virtual_memory_cap_find("memory", &memory) != STATUS_OK ||
-        memory_budget_create_memory_object(budget, WINDOW_BYTES, &object) != STATUS_OK)
-        return false;
-    enum status status = window_create(file, object, memory);
-    memory_object_cap_release(&object); // both mappings keep it
-    return status == STATUS_OK;
+    return (file->size_bytes >= LARGE_BYTES && window_create(file, WINDOW_LARGE_BYTES)) ||
+           window_create(file, WINDOW_BYTES);
 }
 
-// Up to WINDOW_BYTES into the window.
+// As much as fits into the window.
 static uint32_t window_read(struct capos_file *file, uint64_t offset, size_t byte_count,
                             uint32_t *out_read)
 {
     enum file_outcome outcome = FILE_OUTCOME_OK;
-    uint32_t count = byte_count < WINDOW_BYTES ? (uint32_t)byte_count : WINDOW_BYTES;
+    uint32_t count =
+        byte_count < file->window_bytes ? (uint32_t)byte_count : file->window_bytes;
     return ENDED(file_buffer_read((file_buffer_cap){file->window_buffer}, file->id, offset,
                                   count, 0, &outcome, out_read));
 }
@@ -470,10 +480,10 @@ uint32_t capos_file_peek(struct capos_file *file, uint64_t offset, const void **
     uint32_t read = 0, error;
     bool large = window_open(file);
     if (large)
-        error = window_read(file, offset, WINDOW_BYTES, &read);
+        error = window_read(file, offset, file->window_bytes, &read);
     else
         error = message_read(file, offset, small, sizeof small, &read);
-    if (error == 0 && read > (large ? WINDOW_BYTES : READ_BYTES))
+    if (error == 0 && read > (large ? file->window_bytes : READ_BYTES))
         error = failed(STATUS_BAD_MESSAGE); // the service lies
     if (error != 0)
         return error;
@@ -493,7 +503,7 @@ uint32_t capos_file_write(struct capos_file *file, uint64_t offset, const void *
         size_t rest = byte_count - done;
         uint32_t written = 0, count, error;
         if (rest >= WINDOW_WORTH_BYTES && window_open(file)) {
-            count = rest < WINDOW_BYTES ? (uint32_t)rest : WINDOW_BYTES;
+            count = rest < file->window_bytes ? (uint32_t)rest : file->window_bytes;
             memcpy(file->window, from + done, count);
             error = ENDED(file_buffer_write((file_buffer_cap){file->window_buffer},
                                             (file_cap){file->id}, offset + done, count, 0,

@@ -342,10 +342,11 @@ interface ReadOnlyFile @0x9606a49db0856d9b $A.home(service) {
 }
 
 interface FileBuffer @0x8a475d3473ea672f $A.home(service) {
-  # Memory that a client and a file service share, so that bulk data is copied once.
+  # Memory that a client and a file service share, so that bulk data is copied once, or not at all
+  # if a device reaches it.
   #
   # It serves all files of the service that made it.  The client owns the memory, the service
-  # has it mapped until the last capability on the buffer is released.  What the memory holds
+  # has it until the last capability on the buffer is released.  What the memory holds
   # is the client's concern: the service trusts none of it, and two calls that use the
   # same part of it at once mix their data.
   #

@@ -8,9 +8,10 @@
 
 #include <capos/panic.h>
 #include <capos/sync.h>
-#include <capos/virtio.h>
 
+#include <gen/capos/device_memory.h>
 #include <gen/capos/interrupt.h>
+#include <stdlib.h>
 #include <string.h>
 
 constexpr uint32_t FEATURE_MOUNT_TAG = 1 << 0;
@@ -20,12 +21,22 @@ constexpr uint32_t EXCHANGES = 8;
 constexpr uint32_t REQUEST_BYTES = 5120; // a walk of 16 long names, a write of 4096 bytes
 constexpr uint32_t SMALL_BYTES = REQUEST_BYTES + DEVICE_ANSWER_BYTES;
 constexpr uint32_t BULKS = 4;
-constexpr uint32_t BULK_HEADS_BYTES = 64; // request and answer without their data
 
-constexpr uint64_t BULK_HEADS_OFFSET = VIRTIO_QUEUE_BYTES + EXCHANGES * SMALL_BYTES;
-constexpr uint64_t MEMORY_BYTES = BULK_HEADS_OFFSET + BULKS * 2 * BULK_HEADS_BYTES;
+// Of an exchange for bulk data: the table of its chain, the request and the answer without
+// their data.  The data may begin in the middle of a page.
+constexpr uint32_t BULK_PIECES = 2 + DEVICE_BULK_BYTES / PAGE + 1;
+constexpr uint32_t BULK_HEAD_BYTES = 64;
+constexpr uint32_t BULK_TABLE_BYTES = BULK_PIECES * sizeof(struct virtio_descriptor);
+constexpr uint32_t BULK_BYTES = BULK_TABLE_BYTES + 2 * BULK_HEAD_BYTES;
+static_assert(BULK_BYTES % sizeof(struct virtio_descriptor) == 0);
+
+constexpr uint64_t BULK_OFFSET = VIRTIO_QUEUE_BYTES + EXCHANGES * SMALL_BYTES;
+constexpr uint64_t MEMORY_BYTES = BULK_OFFSET + BULKS * BULK_BYTES;
 static_assert(EXCHANGES + BULKS <= NINEP_TAGS);
-static_assert((EXCHANGES + BULKS) * 3 <= VIRTIO_QUEUE_SIZE, "a chain for each exchange");
+static_assert(EXCHANGES * 2 + BULKS <= VIRTIO_QUEUE_SIZE, "a chain for each exchange");
+static_assert(BULK_OFFSET % sizeof(struct virtio_descriptor) == 0);
+
+constexpr uint64_t PIN_BYTES_MAX = 2 << 20; // of one DmaPool.pin
 
 // A message is this much longer than its data at most (P9_IOHDRSZ of Linux).
 constexpr uint32_t MESSAGE_OVERHEAD_BYTES = 24;
@@ -34,6 +45,7 @@ static struct capos_mutex lock; // of all below
 static struct {
     struct virtio_device virtio;
     struct virtio_queue queue;
+    dma_pool_cap pool;
     struct ninep_client client;
     struct exchange exchanges[EXCHANGES + BULKS];
     struct capos_condition answered[EXCHANGES + BULKS];
@@ -64,46 +76,77 @@ void device_fid_put(uint32_t fid)
 
 // ---- Sending -----------------------------------------------------------------------
 
-// The pieces of a chain: what the device reads, then what it writes.
-struct chain {
-    struct virtio_buffer pieces[3];
-    uint16_t read_count, write_count;
-};
-
-static struct chain chain_of(const struct exchange *exchange,
-                             const struct ninep_message *message, uint32_t request_bytes)
+// Writes the request; the caller offers it to the device.
+static void request_begin(struct exchange *exchange, struct ninep_message *message,
+                          uint32_t capacity, uint32_t *out_bytes)
 {
-    struct virtio_buffer request = {exchange->request_bus, request_bytes};
-    struct virtio_buffer reply = {exchange->reply_bus, exchange->data != nullptr
-                                                           ? NINEP_READ_HEAD_BYTES
-                                                           : DEVICE_ANSWER_BYTES};
-    if (exchange->data != nullptr && message->type == NINEP_TWRITE)
-        return (struct chain){
-            {request, {exchange->data_bus, message->write.data.size_bytes}, reply}, 2, 1};
-    if (exchange->data != nullptr)
-        return (struct chain){
-            {request, reply, {exchange->data_bus, message->read.count}}, 1, 2};
-    return (struct chain){{request, reply}, 1, 1};
-}
-
-void exchange_send(struct exchange *exchange, struct ninep_message *message)
-{
-    capos_mutex_lock(&lock);
     if (!ninep_client_request(&device.client, message))
         capos_panic("hostfs: no tag is free, against the static assertion");
-    uint32_t capacity = exchange->data != nullptr ? BULK_HEADS_BYTES : REQUEST_BYTES;
-    uint32_t bytes =
-        ninep_write(message, exchange->data != nullptr, exchange->request, capacity);
-    if (bytes == 0)
+    *out_bytes = ninep_write(message, exchange->is_bulk, exchange->request, capacity);
+    if (*out_bytes == 0)
         capos_panic("hostfs: a request of kind %u is too long", message->type);
     exchange->tag = message->tag;
     exchange->done = false;
     device.by_tag[message->tag] = exchange;
-    struct chain chain = chain_of(exchange, message, bytes);
-    if (!virtio_queue_offer(&device.queue, chain.pieces, chain.read_count, chain.write_count,
-                            exchange))
+}
+
+static void request_end(bool offered)
+{
+    if (!offered)
         capos_panic("hostfs: no descriptor is free, against the static assertion");
     virtio_notify(&device.virtio, &device.queue);
+}
+
+void exchange_send(struct exchange *exchange, struct ninep_message *message)
+{
+    struct virtio_buffer chain[2] = {{exchange->request_bus, 0},
+                                     {exchange->reply_bus, DEVICE_ANSWER_BYTES}};
+    capos_mutex_lock(&lock);
+    request_begin(exchange, message, REQUEST_BYTES, &chain[0].size_bytes);
+    request_end(virtio_queue_offer(&device.queue, chain, 1, 1, exchange));
+    capos_mutex_unlock(&lock);
+}
+
+// The pieces of a buffer from an offset on; pages that follow each other are one.
+static uint16_t pieces_of(const struct device_buffer *buffer, uint64_t offset,
+                          uint32_t size_bytes, struct virtio_buffer *out_pieces)
+{
+    uint16_t count = 0;
+    for (uint32_t done = 0, part; done < size_bytes; done += part) {
+        uint64_t in_page = (offset + done) % PAGE;
+        uint64_t at = buffer->pages[(offset + done) / PAGE] + in_page;
+        part = (uint32_t)(PAGE - in_page);
+        if (part > size_bytes - done)
+            part = size_bytes - done;
+        struct virtio_buffer *last = count > 0 ? &out_pieces[count - 1] : nullptr;
+        if (last != nullptr && last->bus_address + last->size_bytes == at)
+            last->size_bytes += part;
+        else
+            out_pieces[count++] = (struct virtio_buffer){at, part};
+    }
+    return count;
+}
+
+void exchange_send_bulk(struct exchange *exchange, struct ninep_message *message,
+                        const struct device_buffer *buffer, uint64_t offset)
+{
+    static struct virtio_buffer chain[BULK_PIECES]; // under the lock
+    bool is_read = message->type == NINEP_TREAD;
+    const struct virtio_buffer reply = {exchange->reply_bus, NINEP_READ_HEAD_BYTES};
+    capos_mutex_lock(&lock);
+    chain[0].bus_address = exchange->request_bus;
+    request_begin(exchange, message, BULK_HEAD_BYTES, &chain[0].size_bytes);
+    uint16_t pieces;
+    if (is_read) {
+        chain[1] = reply;
+        pieces = pieces_of(buffer, offset, message->read.count, &chain[2]);
+    } else {
+        pieces = pieces_of(buffer, offset, message->write.data.size_bytes, &chain[1]);
+        chain[1 + pieces] = reply;
+    }
+    request_end(virtio_queue_offer_table(&device.queue, &exchange->table, chain,
+                                         is_read ? 1 : (uint16_t)(1 + pieces),
+                                         is_read ? (uint16_t)(1 + pieces) : 1, exchange));
     capos_mutex_unlock(&lock);
 }
 
@@ -111,14 +154,15 @@ void exchange_send(struct exchange *exchange, struct ninep_message *message)
 
 static void answer_take(struct exchange *exchange, uint32_t bytes)
 {
-    bool is_bulk = exchange->data != nullptr;
+    bool is_bulk = exchange->is_bulk;
     uint32_t head_bytes =
         is_bulk && bytes > NINEP_READ_HEAD_BYTES ? NINEP_READ_HEAD_BYTES : bytes;
     if (!is_bulk && bytes > DEVICE_ANSWER_BYTES)
         capos_panic("hostfs: the device wrote more than it had room for");
+    // Bulk data are counted only, so any pointer does for them.
     enum ninep_outcome outcome = ninep_client_answer(
         &device.client, exchange->tag, exchange->reply, head_bytes,
-        is_bulk ? exchange->data : nullptr, bytes - head_bytes, &exchange->answer);
+        is_bulk ? exchange->reply : nullptr, bytes - head_bytes, &exchange->answer);
     if (outcome == NINEP_BROKEN)
         capos_panic("hostfs: the host's answer is no answer to its request");
     exchange->error = outcome == NINEP_REFUSED ? (int)exchange->answer.error : 0;
@@ -251,13 +295,67 @@ static void exchanges_init(const struct virtio_memory *memory)
     }
     for (uint32_t i = 0; i < BULKS; i++) {
         struct exchange *exchange = &device.exchanges[EXCHANGES + i];
-        struct virtio_memory data = memory_take(DEVICE_BULK_BYTES);
-        uint64_t offset = BULK_HEADS_OFFSET + (uint64_t)i * 2 * BULK_HEADS_BYTES;
-        exchange_init(exchange, memory, offset, offset + BULK_HEADS_BYTES);
-        exchange->data = data.bytes;
-        exchange->data_bus = data.bus_address;
+        uint64_t offset = BULK_OFFSET + (uint64_t)i * BULK_BYTES;
+        uint64_t heads = offset + BULK_TABLE_BYTES;
+        exchange_init(exchange, memory, heads, heads + BULK_HEAD_BYTES);
+        exchange->is_bulk = true;
+        exchange->table =
+            (struct virtio_table){(struct virtio_descriptor *)(void *)(memory->bytes + offset),
+                                  memory->bus_address + offset};
         device_bulk_put(exchange);
     }
+}
+
+// ---- Memory of clients -------------------------------------------------------------
+
+// As many calls of forget as there were of pin.
+static void buffer_forget(memory_object_cap object, uint64_t pinned_bytes)
+{
+    for (uint64_t done = 0; done < pinned_bytes; done += PIN_BYTES_MAX)
+        if (dma_pool_forget(device.pool, object) != STATUS_OK)
+            capos_panic("hostfs: the pool doesn't know the memory of a buffer");
+}
+
+static enum status buffer_pin(struct device_buffer *buffer)
+{
+    for (uint64_t done = 0; done < buffer->size_bytes; done += PIN_BYTES_MAX) {
+        uint64_t rest = buffer->size_bytes - done;
+        uint64_t bytes = rest < PIN_BYTES_MAX ? rest : PIN_BYTES_MAX;
+        size_t size;
+        enum status status =
+            dma_pool_pin(device.pool, buffer->object, done, bytes, &buffer->pages[done / PAGE],
+                         bytes / PAGE * sizeof *buffer->pages, &size);
+        if (status != STATUS_OK) {
+            buffer_forget(buffer->object, done);
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+struct device_buffer *device_buffer_create(memory_object_cap object, uint64_t size_bytes,
+                                           enum status *out_status)
+{
+    struct device_buffer *buffer =
+        malloc(sizeof *buffer + size_bytes / PAGE * sizeof *buffer->pages);
+    *out_status = STATUS_OVERLOADED;
+    if (buffer != nullptr) {
+        buffer->object = object;
+        buffer->size_bytes = size_bytes;
+        *out_status = buffer_pin(buffer);
+    }
+    if (*out_status == STATUS_OK)
+        return buffer;
+    memory_object_cap_release(&object);
+    free(buffer);
+    return nullptr;
+}
+
+void device_buffer_destroy(struct device_buffer *buffer)
+{
+    buffer_forget(buffer->object, buffer->size_bytes);
+    memory_object_cap_release(&buffer->object);
+    free(buffer);
 }
 
 // ---- Start -------------------------------------------------------------------------
@@ -325,8 +423,12 @@ uint32_t device_start(const char *tag, uint64_t *out_inode)
 {
     uint32_t features;
     device_find(tag);
-    if (!virtio_begin(&device.virtio, FEATURE_MOUNT_TAG, &features))
+    if (!virtio_begin(&device.virtio, FEATURE_MOUNT_TAG | VIRTIO_FEATURE_INDIRECT, &features))
         capos_panic("hostfs: the device doesn't speak virtio 1");
+    if ((features & VIRTIO_FEATURE_INDIRECT) == 0)
+        capos_panic("hostfs: the device takes no chains in tables");
+    if (dma_pool_cap_find("dma", &device.pool) != STATUS_OK)
+        capos_panic("hostfs: needs its DmaPool");
     struct virtio_memory memory = memory_take(MEMORY_BYTES);
     if (!virtio_queue_init(&device.queue, &device.virtio, 0, memory.bytes, memory.bus_address))
         capos_panic("hostfs: the device has no queue");

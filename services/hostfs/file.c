@@ -3,7 +3,6 @@
 #include "hostfs.h"
 
 #include <gen/capos/memory_object.h>
-#include <gen/capos/virtual_memory.h>
 #include <string.h>
 
 constexpr uint16_t MODE_MAX = 07777;
@@ -349,21 +348,29 @@ static void on_read_only(void *context, struct capos_server_call *call)
 
 // ---- Buffers -----------------------------------------------------------------------
 
-static enum status buffer_map(memory_object_cap object, uint64_t *out_address,
-                              uint64_t *out_bytes)
+// Takes the memory.
+static enum status buffer_create(memory_object_cap object, struct node **out_node)
 {
-    virtual_memory_cap memory;
+    uint64_t size_bytes;
     bool writable;
-    enum status status = memory_object_info(object, out_bytes, &writable, nullptr);
-    if (status != STATUS_OK)
+    enum status status = memory_object_info(object, &size_bytes, &writable, nullptr);
+    if (status == STATUS_OK && (!writable || size_bytes > BUFFER_BYTES_MAX))
+        status = STATUS_INVALID_ARGUMENT;
+    if (status != STATUS_OK) {
+        memory_object_cap_release(&object);
         return status;
-    if (!writable || *out_bytes > BUFFER_BYTES_MAX)
-        return STATUS_INVALID_ARGUMENT;
-    status = virtual_memory_cap_find("memory", &memory);
-    if (status == STATUS_OK)
-        status = virtual_memory_map(memory, object, 0, *out_bytes, 0, PROTECTION_READ_WRITE,
-                                    out_address);
-    return status;
+    }
+    struct device_buffer *buffer = device_buffer_create(object, size_bytes, &status);
+    if (buffer == nullptr)
+        return status;
+    struct node *node = node_create(NODE_BUFFER, NINEP_NO_FID, 0);
+    if (node == nullptr) {
+        device_buffer_destroy(buffer);
+        return STATUS_OVERLOADED;
+    }
+    node->buffer = buffer;
+    *out_node = node;
+    return STATUS_OK;
 }
 
 static void on_create_buffer(void *context, struct capos_server_call *call,
@@ -371,28 +378,23 @@ static void on_create_buffer(void *context, struct capos_server_call *call,
 {
     struct worker *worker = context;
     memory_object_cap object;
-    uint64_t address, bytes;
+    struct node *node;
     capos_cap_id cap;
     if (capos_server_take(call, params->memory, INTERFACE_MEMORY_OBJECT, &object.id) !=
         STATUS_OK) {
         capos_server_fail(call, STATUS_INVALID_ARGUMENT, "memory: a MemoryObject");
         return;
     }
-    enum status status = buffer_map(object, &address, &bytes);
-    memory_object_cap_release(&object);
+    enum status status = buffer_create(object, &node);
     if (status == STATUS_INVALID_ARGUMENT) {
         capos_server_fail(call, STATUS_INVALID_ARGUMENT,
                           "memory: writable, 4096 bytes to 4 MiB");
         return;
     }
-    struct node *node =
-        status == STATUS_OK ? node_create(NODE_BUFFER, NINEP_NO_FID, 0) : nullptr;
-    if (node == nullptr) {
+    if (status != STATUS_OK) {
         fail_memory(call);
         return;
     }
-    node->bytes = (uint8_t *)address;
-    node->size_bytes = bytes;
     status = object_mint(node, INTERFACE_FILE_BUFFER, &cap);
     node_put(worker->exchange, node);
     if (status != STATUS_OK) {
@@ -407,7 +409,7 @@ static void on_create_buffer(void *context, struct capos_server_call *call,
 // What a call on a buffer is about.
 struct transfer {
     struct node *buffer, *file;
-    uint8_t *bytes;
+    uint64_t offset; // in the buffer
     uint32_t size_bytes;
 };
 
@@ -420,12 +422,11 @@ static bool transfer_begin(struct worker *worker, struct capos_server_call *call
     if (buffer == nullptr)
         return false;
     struct node *file = given_node(call, file_cap, NODE_FILE, &interface_id);
-    bool fits =
-        buffer_offset <= buffer->size_bytes && size_bytes <= buffer->size_bytes - buffer_offset;
+    uint64_t whole_bytes = buffer->buffer->size_bytes;
+    bool fits = buffer_offset <= whole_bytes && size_bytes <= whole_bytes - buffer_offset;
     bool may = file != nullptr && (!writes || interface_id == INTERFACE_FILE);
     if (fits && may) {
-        *out_transfer =
-            (struct transfer){buffer, file, buffer->bytes + buffer_offset, size_bytes};
+        *out_transfer = (struct transfer){buffer, file, buffer_offset, size_bytes};
         return true;
     }
     if (file != nullptr)
@@ -450,28 +451,27 @@ struct reads {
     uint32_t first, count;
 };
 
-static void read_send(struct reads *reads, struct exchange *exchange, uint32_t fid,
-                      uint64_t offset, uint32_t bytes)
+// Asks for the next bytes.
+static void read_send(struct reads *reads, struct exchange *exchange,
+                      const struct transfer *transfer, uint64_t file_offset, uint32_t done,
+                      uint32_t bytes)
 {
     uint32_t index = (reads->first + reads->count++) % READS_AHEAD;
     struct ninep_message message = {.type = NINEP_TREAD};
-    message.read.fid = fid;
-    message.read.offset = offset;
+    message.read.fid = transfer->file->fid;
+    message.read.offset = file_offset + done;
     message.read.count = bytes;
     reads->exchanges[index] = exchange;
     reads->bytes[index] = bytes;
-    exchange_send(exchange, &message);
+    exchange_send_bulk(exchange, &message, transfer->buffer->buffer, transfer->offset + done);
 }
 
-// Waits for the oldest one and copies what it brought.  *out_end: the file ended there.
-static enum file_outcome read_take(struct reads *reads, uint8_t *to, uint32_t *out_bytes,
-                                   bool *out_end)
+// Waits for the oldest one.  *out_end: the file ended there.
+static enum file_outcome read_take(struct reads *reads, uint32_t *out_bytes, bool *out_end)
 {
     struct exchange *exchange = reads->exchanges[reads->first];
     enum file_outcome outcome = outcome_of(exchange_wait(exchange));
     uint32_t bytes = outcome == FILE_OUTCOME_OK ? exchange->answer.data.size_bytes : 0;
-    if (to != nullptr)
-        memcpy(to, exchange->data, bytes);
     *out_end = bytes < reads->bytes[reads->first];
     *out_bytes = bytes;
     device_bulk_put(exchange);
@@ -494,15 +494,15 @@ static enum file_outcome read_all(const struct transfer *transfer, uint64_t offs
                 break;
             uint32_t rest = transfer->size_bytes - sent, most = device_bulk_bytes();
             bytes = rest < most ? rest : most;
-            read_send(&reads, exchange, transfer->file->fid, offset + sent, bytes);
+            read_send(&reads, exchange, transfer, offset, sent, bytes);
             sent += bytes;
         }
-        outcome = read_take(&reads, transfer->bytes + taken, &bytes, &end);
+        outcome = read_take(&reads, &bytes, &end);
         taken += bytes;
         end = end || taken == transfer->size_bytes;
     }
     while (reads.count > 0) // behind the end
-        (void)read_take(&reads, nullptr, &bytes, &end);
+        (void)read_take(&reads, &bytes, &end);
     *out_bytes = taken;
     return outcome;
 }
@@ -521,6 +521,25 @@ static void on_buffer_read(void *context, struct capos_server_call *call,
     file_buffer_read_reply(call, &results);
 }
 
+static enum file_outcome write_piece(struct exchange *exchange, const struct transfer *transfer,
+                                     uint64_t file_offset, uint32_t done, uint32_t *out_written)
+{
+    uint32_t rest = transfer->size_bytes - done, most = device_bulk_bytes();
+    uint32_t bytes = rest < most ? rest : most;
+    struct ninep_message message = {.type = NINEP_TWRITE};
+    message.write.fid = transfer->file->fid;
+    message.write.offset = file_offset + done;
+    message.write.data.size_bytes = bytes;
+    *out_written = 0;
+    if (file_offset + done > FILE_BYTES_MAX - bytes)
+        return FILE_OUTCOME_TOO_LARGE;
+    exchange_send_bulk(exchange, &message, transfer->buffer->buffer, transfer->offset + done);
+    enum file_outcome outcome = outcome_of(exchange_wait(exchange));
+    if (outcome == FILE_OUTCOME_OK)
+        *out_written = exchange->answer.count;
+    return outcome;
+}
+
 // Piece by piece, so that what was written has no gap when a piece fails.
 static enum file_outcome write_all(const struct transfer *transfer, uint64_t offset,
                                    uint32_t *out_bytes)
@@ -530,11 +549,7 @@ static enum file_outcome write_all(const struct transfer *transfer, uint64_t off
     enum file_outcome outcome = FILE_OUTCOME_OK;
     transfer->file->changed = true;
     while (outcome == FILE_OUTCOME_OK && done < transfer->size_bytes && written > 0) {
-        uint32_t rest = transfer->size_bytes - done, most = device_bulk_bytes();
-        uint32_t bytes = rest < most ? rest : most;
-        memcpy(exchange->data, transfer->bytes + done, bytes);
-        outcome = write_at(exchange, transfer->file->fid, offset + done, exchange->data, bytes,
-                           &written);
+        outcome = write_piece(exchange, transfer, offset, done, &written);
         done += written;
     }
     device_bulk_put(exchange);

@@ -9,7 +9,6 @@
 #include <capos/sync.h>
 
 #include <gen/capos/endpoint.h>
-#include <gen/capos/virtual_memory.h>
 #include <lib/container_of.h>
 #include <stdlib.h>
 
@@ -57,14 +56,6 @@ struct node *node_create(enum node_kind kind, uint32_t fid, uint64_t inode)
     return node;
 }
 
-static void buffer_unmap(struct node *node)
-{
-    virtual_memory_cap memory;
-    if (virtual_memory_cap_find("memory", &memory) != STATUS_OK ||
-        virtual_memory_unmap(memory, (uint64_t)node->bytes, node->size_bytes) != STATUS_OK)
-        capos_panic("hostfs: a buffer can't be unmapped");
-}
-
 void node_put(struct exchange *exchange, struct node *node)
 {
     capos_mutex_lock(&lock);
@@ -75,7 +66,7 @@ void node_put(struct exchange *exchange, struct node *node)
     if (!last)
         return;
     if (node->kind == NODE_BUFFER)
-        buffer_unmap(node);
+        device_buffer_destroy(node->buffer);
     else if (node->changed)
         sync_take_file(exchange, node->fid);
     else

@@ -24,8 +24,7 @@ struct node {
     bool changed; // of a file: since it was last made durable
     uint32_t fid;
     uint64_t inode;
-    uint64_t size_bytes; // of a buffer
-    uint8_t *bytes;      // of a buffer
+    struct device_buffer *buffer; // of a buffer; otherwise nullptr
 };
 
 // Mints for `endpoint`.  `root_fid`, of that inode, is what the words of init's grants lead to.
@@ -35,7 +34,7 @@ void objects_init(endpoint_cap endpoint, uint32_t root_fid, uint64_t root_inode)
 [[nodiscard]] struct node *node_create(enum node_kind kind, uint32_t fid, uint64_t inode);
 // The node behind a word, with one reference more; nullptr: there is none.
 [[nodiscard]] struct node *node_get(uint64_t word);
-// Gives back a reference; the last one gives back the fid or the memory.
+// Gives back a reference; the last one gives back the fid or the buffer.
 void node_put(struct exchange *exchange, struct node *node);
 
 // Makes an object of the node and its capability, which the caller moves to its client.  The

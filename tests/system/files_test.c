@@ -282,6 +282,37 @@ static void a_buffer_is_checked_and_takes_files_of_its_service_only(void)
     CHECK_DONE(remove_any("f"), 0);
 }
 
+static void bytes_go_to_any_place_of_a_buffer_and_to_no_other(void)
+{
+    constexpr uint32_t size = 9000, from = 1000, to = 4 * PAGE - 1;
+    memory_object_cap memory;
+    file_buffer_cap buffer;
+    enum file_outcome outcome;
+    uint64_t address = 0;
+    uint32_t count = 0;
+    CHECK_DONE(save("f", "abc"), 0);
+    file_cap file = open_file("f");
+    CHECK_OK(memory_budget_create_memory_object(test_budget(), 8 * PAGE, &memory));
+    CHECK_OK(virtual_memory_map(test_memory(), memory, 0, 8 * PAGE, 0, PROTECTION_READ_WRITE,
+                                &address));
+    CHECK_OK(file_create_buffer(file, memory, &buffer));
+    uint8_t *bytes = (uint8_t *)address;
+    for (uint32_t i = 0; i < 8 * PAGE; i++)
+        bytes[i] = i >= from && i < from + size ? (uint8_t)(i * 7 + 1) : 0xee;
+    CHECK_OK(file_buffer_write(buffer, file, 3, size, from, &outcome, &count));
+    CHECK_EQ(count, size);
+    CHECK_OK(file_buffer_read(buffer, file.id, 3, size, to, &outcome, &count));
+    CHECK_EQ(count, size);
+    CHECK(memcmp(bytes + from, bytes + to, size) == 0);
+    CHECK_EQ(bytes[to - 1], 0xee);
+    CHECK_EQ(bytes[to + size], 0xee);
+    CHECK_OK(virtual_memory_unmap(test_memory(), address, 8 * PAGE));
+    file_buffer_cap_release(&buffer);
+    memory_object_cap_release(&memory);
+    file_cap_release(&file);
+    CHECK_DONE(remove_any("f"), 0);
+}
+
 static void mapped_pages_are_the_file(void)
 {
     if (!info.mappings) {
@@ -1031,6 +1062,7 @@ static const struct suite_test writable_suite[] = {
     TEST(mode_and_times_are_what_was_set),
     TEST(a_large_file_goes_through_the_shared_buffer),
     TEST(a_buffer_is_checked_and_takes_files_of_its_service_only),
+    TEST(bytes_go_to_any_place_of_a_buffer_and_to_no_other),
     TEST(mapped_pages_are_the_file),
     TEST(directories_nest_and_go_when_they_are_empty),
     TEST(a_listing_shows_each_entry_once_whatever_comes_and_goes),

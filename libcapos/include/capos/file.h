@@ -116,7 +116,8 @@ enum capos_file_flags {
 };
 
 // An open file.  What is large goes through memory that the service shares: 64 KiB of the
-// program's budget, from the first large transfer to the close.
+// program's budget, of a file of 4 MiB and more 512 KiB if there are as many, from the first
+// large transfer to the close.
 struct capos_file {
     capos_cap_id id;
     bool read_only;
@@ -125,6 +126,7 @@ struct capos_file {
 
     // Private to file.c.
     uint8_t *window;
+    uint32_t window_bytes;
     capos_cap_id window_buffer; // FileBuffer
     bool window_failed;         // there is none; small pieces do
 };
@@ -143,7 +145,7 @@ void capos_file_close(struct capos_file *file);
 [[nodiscard]] uint32_t capos_file_write(struct capos_file *file, uint64_t offset,
                                         const void *data, size_t byte_count);
 
-// Lends the bytes at an offset, up to 64 KiB, where they arrived: good until the next call with
+// Lends the bytes at an offset, up to 512 KiB, where they arrived: good until the next call with
 // the file.  None at the end.
 [[nodiscard]] uint32_t capos_file_peek(struct capos_file *file, uint64_t offset,
                                        const void **out_data, size_t *out_bytes);
