@@ -4,6 +4,7 @@
 //     bench               measures, and prints which regions were marked
 //     bench peer          the other process of some rows: peer.h
 //     bench growth WHAT   measures how costs grow: growth.h
+//     bench hostfs        reads a file of a directory of the host: hostfs.h
 //
 // rows.c has the operations that other systems have too; here are those of capOS alone.
 // Needs timer, spawner, boot, threads, forker, ramfs and, for random addresses, entropy.
@@ -17,6 +18,7 @@
 
 #include "files.h"
 #include "growth.h"
+#include "hostfs.h"
 #include "measure.h"
 #include "peer.h"
 #include "rows.h"
@@ -115,6 +117,10 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "peer") == 0)
         return peer_main();
+    if (argc > 1 && strcmp(argv[1], "hostfs") == 0) {
+        hostfs_measure();
+        return 0;
+    }
     setup_find();
     if (argc > 2 && strcmp(argv[1], "growth") == 0) {
         growth_measure(argv[2]);

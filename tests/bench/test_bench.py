@@ -21,6 +21,7 @@ import figures          # noqa: E402
 import fit              # noqa: E402
 import growth           # noqa: E402
 import guest            # noqa: E402
+import hostfs           # noqa: E402
 import linux            # noqa: E402
 import linux_kernel     # noqa: E402
 import report           # noqa: E402
@@ -242,6 +243,27 @@ class Linux(unittest.TestCase):
                                  linux_kernel.Kernel(kept, '9.9.1-2'))
         finally:
             os.environ['PATH'] = path
+
+    def test_a_kernel_with_modules_is_one_that_has_them_all(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for file in ('linux-image-9.9.0-1-cloud-amd64_9.9.1-2', 'linux-image-9.9.0-1-amd64_9.9.1-2',
+                         'linux-image-9.9.0-1-amd64_9.9.1-2.9p.ko'):
+                (folder / file).write_bytes(b'')
+            kept = linux_kernel._kept(folder, linux_kernel.NAME_9P, ('9p',))
+            self.assertEqual((kept.path.name, kept.version, kept.modules['9p'].name),
+                             ('linux-image-9.9.0-1-amd64_9.9.1-2', '9.9.1-2',
+                              'linux-image-9.9.0-1-amd64_9.9.1-2.9p.ko'))
+            self.assertIsNone(linux_kernel._kept(folder, linux_kernel.NAME_9P, ('9p', 'netfs')))
+            self.assertEqual(linux_kernel._kept(folder, linux_kernel.NAME, ()).path.name,
+                             'linux-image-9.9.0-1-cloud-amd64_9.9.1-2')
+
+    def test_the_quickest_round_between_two_lines_counts(self):
+        watch = hostfs.Stopwatch()
+        for text, now in (('end a', 0), ('begin a', 1), ('noise', 2), ('end a', 5), ('begin b', 6),
+                          ('end b', 8), ('begin a\r', 10), ('end a\r', 11.5)):
+            watch.line(text + '\n', now)
+        self.assertEqual(watch.best, {'a': 1.5, 'b': 2})
 
     def test_without_a_kernel_the_recorded_figures_are_marked_as_such(self):
         def unavailable():

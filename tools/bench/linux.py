@@ -30,29 +30,38 @@ MEMORY_MIB = (16, 256)      # where the smallest is looked for
 MEMORY_STEP_MIB = 4
 
 
-def build():
-    """The initial file system; returns its path."""
-    folder = guest.OUT / 'linux'
-    folder.mkdir(parents=True, exist_ok=True)
-    programs = {}
-    for name, sources in (('init', SOURCES), ('exitcode', ('tools/bench/linux/exitcode.c',))):
-        subprocess.run([guest.CC, *FLAGS, f'--ld-path={LINKER}', '-o', str(folder / name),
-                        *sources], cwd=guest.ROOT, check=True)
-        programs[name] = (folder / name).read_bytes()
-    path = folder / 'initrd'
-    path.write_bytes(cpio.archive(programs, {'dev/console': (5, 1)}))
+def compile_program(name, sources):
+    """A program for Linux; returns its path."""
+    path = guest.OUT / 'linux' / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([guest.CC, *FLAGS, f'--ld-path={LINKER}', '-o', str(path), *sources],
+                   cwd=guest.ROOT, check=True)
     return path
 
 
-def machine_arguments(memory_mib):
+def write_initrd(name, files):
+    """An initial file system with these files, {path: bytes}; returns its path."""
+    path = guest.OUT / 'linux' / name
+    path.write_bytes(cpio.archive(files, {'dev/console': (5, 1)}))
+    return path
+
+
+def build():
+    """The initial file system; returns its path."""
+    programs = {'init': SOURCES, 'exitcode': ('tools/bench/linux/exitcode.c',)}
+    return write_initrd('initrd', {name: compile_program(name, sources).read_bytes()
+                                   for name, sources in programs.items()})
+
+
+def machine_arguments(*options):
     """The arguments that QEMU gets from `capos run`, by a program in QEMU's place."""
     seen = guest.OUT / 'arguments'
     pretender = guest.OUT / 'qemu-arguments'
     pretender.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" >'{seen}'\n")
     pretender.chmod(0o755)
     seen.unlink(missing_ok=True)
-    subprocess.run([str(guest.CAPOS), 'run', '--mem', str(memory_mib),
-                    *guest.as_options(guest.MACHINE), 'welcome'], capture_output=True,
+    subprocess.run([str(guest.CAPOS), 'run', *guest.as_options(guest.MACHINE), *options,
+                    'welcome'], capture_output=True,
                    env={**os.environ, 'CAPOS_QEMU': str(pretender)}, check=False)
     return seen.read_text().splitlines()
 
@@ -72,8 +81,9 @@ def translate(arguments, kernel, initrd):
     return [*translated, '-append', COMMAND_LINE]
 
 
-def run_once(command, hang_seconds=HANG_SECONDS, until_ready=False):
-    """Runs a machine until it ends, or is ready: (its output, seconds until it was ready)."""
+def run_once(command, hang_seconds=HANG_SECONDS, until_ready=False, each_line=None):
+    """Runs a machine until it ends, or is ready: (its output, seconds until it was ready).
+    each_line is called with each line and the time when it came."""
     start = time.monotonic()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors='replace')
@@ -83,6 +93,8 @@ def run_once(command, hang_seconds=HANG_SECONDS, until_ready=False):
     try:
         for line in process.stdout:
             lines.append(line)
+            if each_line:
+                each_line(line, time.monotonic())
             if line.strip() == READY:
                 ready = time.monotonic() - start
                 if until_ready:
@@ -97,10 +109,10 @@ def run_once(command, hang_seconds=HANG_SECONDS, until_ready=False):
     return ''.join(lines), ready
 
 
-def run(command, wanted=DONE):
+def run(command, wanted=DONE, each_line=None):
     """As run_once; again if Linux hung, which it rarely does on this machine."""
     for _ in range(ATTEMPTS):
-        text, ready = run_once(command)
+        text, ready = run_once(command, each_line=each_line)
         if re.search(f'^{wanted}\\s*$', text, re.M):
             return text, ready
         if 'failed: ' in text:
@@ -116,7 +128,7 @@ class Machine:
         self.initrd = build()
 
     def command(self, memory_mib, *more):
-        arguments = machine_arguments(memory_mib)
+        arguments = machine_arguments('--mem', str(memory_mib))
         return [guest.QEMU, *translate(arguments, self.kernel, self.initrd), *more]
 
     def measure(self, memory_mib, wall=False):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Debian's own kernel for clouds, from the machine's package sources, kept in the cache.
+"""Debian's own kernels, from the machine's package sources, kept in the cache.
 
 Nothing is installed and root isn't needed: apt downloads the package, and the kernel is taken
-out of it.  Its version changes with each security update, and Debian doesn't keep old ones,
-so it isn't pinned: whoever prints a figure prints the version.
+out of it, with the modules that are asked for.  Its version changes with each security update,
+and Debian doesn't keep old ones, so it isn't pinned: whoever prints a figure prints the version.
 """
 
 import io
@@ -13,9 +13,10 @@ import re
 import subprocess
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NAME = 'linux-image-cloud-amd64'    # depends on the package of the current version
+NAME_9P = 'linux-image-amd64'       # the one for clouds has no 9p
 TIMEOUT = 600
 
 
@@ -27,6 +28,7 @@ class Unavailable(Exception):
 class Kernel:
     path: pathlib.Path
     version: str
+    modules: dict = field(default_factory=dict)     # name: path
 
 
 def cache_folder():
@@ -51,8 +53,8 @@ def parse_dependency(text):
     return (match[1], match[2]) if match else None
 
 
-def _candidate(options):
-    return parse_dependency(_apt('apt-cache', 'show', '--no-all-versions', NAME,
+def _candidate(name, options):
+    return parse_dependency(_apt('apt-cache', 'show', '--no-all-versions', name,
                                  options=options))
 
 
@@ -65,61 +67,87 @@ def _private_lists(folder):
             '-o', 'APT::Sandbox::User=root')
 
 
-def extract(package):
-    """The kernel in a .deb."""
+def extract(package, modules=()):
+    """The kernel in a .deb and those modules: {file name: bytes}."""
+    wanted = re.compile(r'\./boot/(vmlinuz)-.*|\./lib/modules/.*/(%s)\.ko'
+                        % '|'.join(map(re.escape, modules)))
+    found = {}
     done = subprocess.run(['dpkg-deb', '--fsys-tarfile', str(package)], capture_output=True,
                           timeout=TIMEOUT, check=False)
     if done.returncode == 0:
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
             for member in archive:
-                if re.fullmatch(r'\./boot/vmlinuz-.*', member.name):
-                    return archive.extractfile(member).read()
-    raise Unavailable(f'{package.name} has no kernel in it')
+                match = wanted.fullmatch(member.name)
+                if match:
+                    found[match[1] or match[2]] = archive.extractfile(member).read()
+    missing = {'vmlinuz', *modules} - set(found)
+    if missing:
+        raise Unavailable(f'{package.name} has no {" and no ".join(sorted(missing))} in it')
+    return found
 
 
-def _download(folder, package, version, options):
-    kernel = folder / f'{package}_{version}'
-    if kernel.exists():
-        return kernel
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        _apt('apt-get', 'download', f'{package}={version}', options=options, cwd=work)
-        found = list(pathlib.Path(work).glob('*.deb'))
-        if not found:
-            return None
-        data = extract(found[0])
-    part = kernel.with_suffix('.part')
-    part.write_bytes(data)
-    part.rename(kernel)
-    return kernel
+def _paths(folder, package, version, modules):
+    """Where the files of a package are kept: the kernel last, so that it isn't there alone."""
+    base = folder / f'{package}_{version}'
+    return {**{name: base.with_name(f'{base.name}.{name}.ko') for name in modules},
+            'vmlinuz': base}
 
 
-def _kept(folder):
+def _kernel(folder, package, version, modules):
+    """What is kept; None if something is missing."""
+    paths = _paths(folder, package, version, modules)
+    if not all(path.exists() for path in paths.values()):
+        return None
+    return Kernel(paths.pop('vmlinuz'), version, paths)
+
+
+def _download(folder, package, version, modules, options):
+    if _kernel(folder, package, version, modules) is None:
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            _apt('apt-get', 'download', f'{package}={version}', options=options, cwd=work)
+            found = list(pathlib.Path(work).glob('*.deb'))
+            if not found:
+                return None
+            files = extract(found[0], modules)
+        for name, path in _paths(folder, package, version, modules).items():
+            part = path.with_name(path.name + '.part')
+            part.write_bytes(files[name])
+            part.rename(path)
+    return _kernel(folder, package, version, modules)
+
+
+def _kept(folder, name, modules):
     """The kernel that was fetched last."""
-    kernels = [path for path in folder.glob('linux-image-*_*') if path.suffix != '.part']
-    return max(kernels, key=lambda path: path.stat().st_mtime, default=None)
+    names = re.compile(r'(linux-image-\d[^_]*)_(?!.*\.(?:ko|part)$)(.*)')
+    matches = filter(None, (names.fullmatch(path.name) for path in
+                            sorted(folder.glob('linux-image-*_*'), reverse=True,
+                                   key=lambda path: path.stat().st_mtime)))
+    matches = (match for match in matches if ('cloud' in match[1]) == ('cloud' in name))
+    kernels = (_kernel(folder, match[1], match[2], modules) for match in matches)
+    return next(filter(None, kernels), None)
 
 
-def fetch(folder=None):
+def fetch(folder=None, name=NAME, modules=()):
     """The current kernel; without a way to it the last one that was fetched."""
     folder = folder or cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return _current(folder)
+        return _current(folder, name, modules)
     except Unavailable:
-        kernel = _kept(folder)
+        kernel = _kept(folder, name, modules)
         if kernel is None:
             raise
-        return Kernel(kernel, kernel.name.split('_', 1)[1])
+        return kernel
 
 
-def _current(folder):
+def _current(folder, name, modules):
     """By the machine's lists of packages, then by newer ones."""
     for options in ((), _private_lists(folder)):
         if options:
             _apt('apt-get', 'update', options=options)
-        wanted = _candidate(options)
-        kernel = wanted and _download(folder, *wanted, options)
+        wanted = _candidate(name, options)
+        kernel = wanted and _download(folder, *wanted, modules, options)
         if kernel:
-            return Kernel(kernel, wanted[1])
-    raise Unavailable(f'the package sources of this machine have no {NAME}, or there is no way '
+            return kernel
+    raise Unavailable(f'the package sources of this machine have no {name}, or there is no way '
                       'to them')
