@@ -488,6 +488,29 @@ static enum status keep_dma_memory(void)
     return call_method(keeper, INTERFACE_DMA_POOL, DMA_POOL_METHOD_FORGET_ALL);
 }
 
+static enum status pin_memory(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call =
+        call_of(budget, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_MEMORY_OBJECT);
+    WITH(&call, memory_budget_create_memory_object_params, .size_bytes = 5 * PAGE_BYTES);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    struct capos_transfer transfer = {.cap = actor_result_cap(actor, 1, &cqe, 0)};
+    call = call_of(actor_give(actor, harness_root("dma")), INTERFACE_DMA_POOL,
+                   DMA_POOL_METHOD_KEEPER);
+    status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    call =
+        call_of(actor_result_cap(actor, 1, &cqe, 0), INTERFACE_DMA_POOL, DMA_POOL_METHOD_PIN);
+    WITH(&call, dma_pool_pin_params, .object = 0, .size_bytes = 5 * PAGE_BYTES);
+    call.transfers = &transfer;
+    call.transfer_count = 1;
+    return run(1, &call, &cqe);
+}
+
 static enum status build_and_start_a_process(void)
 {
     struct capos_cqe cqe;
@@ -935,6 +958,7 @@ EXHAUST(bind_an_interrupt_and_wait)
 EXHAUST(take_devices)
 EXHAUST(allocate_dma_memory)
 EXHAUST(keep_dma_memory)
+EXHAUST(pin_memory)
 EXHAUST(build_and_start_a_process)
 EXHAUST(build_a_child_that_is_recorded)
 EXHAUST(ask_what_is_known)
@@ -998,6 +1022,7 @@ int main(void)
     RUN(take_devices_without_memory);
     RUN(allocate_dma_memory_without_memory);
     RUN(keep_dma_memory_without_memory);
+    RUN(pin_memory_without_memory);
     RUN(build_and_start_a_process_without_memory);
     RUN(build_a_child_that_is_recorded_without_memory);
     RUN(ask_what_is_known_without_memory);
