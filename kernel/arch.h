@@ -40,6 +40,9 @@ static_assert(PAGE_BYTES << LARGE_PAGE_ORDER == LARGE_PAGE_BYTES);
 // Copies a multiple of 8 bytes, each word read once, between places that don't overlap.
 void arch_words_copy(void *to, const void *from, size_t size_bytes);
 
+// Fills a multiple of 8 bytes with zeros.
+void arch_words_clear(void *to, size_t size_bytes);
+
 // ---- Address spaces ------------------------------------------------------------
 
 enum page_access : uint8_t { // never writable and executable

@@ -64,11 +64,12 @@ static enum status charge(struct budget *budget, uint64_t size_bytes)
     return STATUS_OK;
 }
 
-static void uncharge(struct budget *budget, uint64_t size_bytes)
+// What was charged for another budget, which is neither kind.
+static void uncharge_split(struct budget *parent, uint64_t size_bytes)
 {
-    ASSERT(size_bytes % PAGE_BYTES == 0 && size_bytes <= budget->used_bytes);
-    budget->used_bytes -= size_bytes;
-    check(budget);
+    ASSERT(size_bytes <= parent->split_bytes);
+    parent->split_bytes -= size_bytes;
+    budget_uncharge(parent, CHARGE_USER, size_bytes);
 }
 
 struct budget *budget_init(void)
@@ -77,28 +78,20 @@ struct budget *budget_init(void)
                            .watch_bytes = UINT64_MAX,
                            .lanes = lane_roots,
                            .weight = WEIGHT_NORMAL};
-    budgets.object_bytes = (uint32_t)(offsetof(struct budget_block, lanes) +
-                                      arch_cpu_count() * sizeof(struct lane));
+    slab_cache_init(&budgets, offsetof(struct budget_block, lanes) +
+                                  arch_cpu_count() * sizeof(struct lane));
     list_init(&root.watches);
     object_init(&root.object, &memory_budget_type);
     return &root;
 }
 
-enum status budget_charge(struct budget *budget, enum charge_kind kind, uint64_t size_bytes)
+enum status budget_charge_anyhow(struct budget *budget, enum charge_kind kind,
+                                 uint64_t size_bytes)
 {
     enum status status = charge(budget, size_bytes);
     if (status == STATUS_OK && kind == CHARGE_KERNEL)
         budget->kernel_bytes += size_bytes;
     return status;
-}
-
-void budget_uncharge(struct budget *budget, enum charge_kind kind, uint64_t size_bytes)
-{
-    if (kind == CHARGE_KERNEL) {
-        ASSERT(size_bytes <= budget->kernel_bytes);
-        budget->kernel_bytes -= size_bytes;
-    }
-    uncharge(budget, size_bytes);
 }
 
 static_assert(offsetof(struct budget_block, budget) == 0 &&
@@ -143,9 +136,7 @@ enum status budget_give_back(struct budget *budget, uint64_t size_bytes)
     if (size_bytes > budget->limit_bytes - budget->used_bytes)
         return STATUS_OVERLOADED;
     budget->limit_bytes -= size_bytes;
-    ASSERT(size_bytes <= parent->split_bytes);
-    parent->split_bytes -= size_bytes;
-    uncharge(parent, size_bytes);
+    uncharge_split(parent, size_bytes);
     return STATUS_OK;
 }
 
@@ -178,9 +169,7 @@ void budget_destroy(struct budget *budget)
 {
     struct budget *parent = budget->parent;
     ASSERT(parent != nullptr && budget->used_bytes == 0 && list_empty(&budget->watches));
-    ASSERT(budget->limit_bytes <= parent->split_bytes);
-    parent->split_bytes -= budget->limit_bytes;
-    uncharge(parent, budget->limit_bytes);
+    uncharge_split(parent, budget->limit_bytes);
     slab_put(&budgets, parent, budget);
     object_put(&parent->object);
 }

@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #include <gen/status.h>
+#include <kernel/arch.h>
+#include <kernel/debug/panic.h>
 #include <kernel/object/object.h>
 #include <lib/list.h>
 
@@ -51,9 +53,34 @@ enum charge_kind {
 [[nodiscard]] struct budget *budget_init(void);
 
 // Charges whole pages.  STATUS_OVERLOADED when they don't fit.
-[[nodiscard]] enum status budget_charge(struct budget *budget, enum charge_kind kind,
-                                        uint64_t size_bytes);
-void budget_uncharge(struct budget *budget, enum charge_kind kind, uint64_t size_bytes);
+[[nodiscard]] enum status budget_charge_anyhow(struct budget *budget, enum charge_kind kind,
+                                               uint64_t size_bytes);
+// In line where that needs no more than adding: it fits, it isn't the most that was ever used, and
+// nobody watches for it.
+[[nodiscard]] static inline enum status
+budget_charge(struct budget *budget, enum charge_kind kind, uint64_t size_bytes)
+{
+    uint64_t used_bytes = budget->used_bytes + size_bytes;
+    if (size_bytes > budget->limit_bytes - budget->used_bytes || size_bytes % PAGE_BYTES != 0 ||
+        used_bytes > budget->used_bytes_max || used_bytes >= budget->watch_bytes)
+        return budget_charge_anyhow(budget, kind, size_bytes);
+    budget->used_bytes = used_bytes;
+    if (kind == CHARGE_KERNEL)
+        budget->kernel_bytes += size_bytes;
+    return STATUS_OK;
+}
+
+static inline void budget_uncharge(struct budget *budget, enum charge_kind kind,
+                                   uint64_t size_bytes)
+{
+    if (kind == CHARGE_KERNEL) {
+        ASSERT(size_bytes <= budget->kernel_bytes);
+        budget->kernel_bytes -= size_bytes;
+    }
+    ASSERT(size_bytes % PAGE_BYTES == 0 && size_bytes <= budget->used_bytes);
+    budget->used_bytes -= size_bytes;
+    ASSERT(budget->kernel_bytes + budget->split_bytes <= budget->used_bytes);
+}
 
 // A new budget whose limit, a multiple of PAGE_BYTES, is charged to the parent, as is the
 // structure itself.  nullptr when they don't fit.  One reference, no hold; the last put

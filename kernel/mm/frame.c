@@ -188,7 +188,7 @@ void frame_idle(void)
         if (cache->recent_count == 0 && !recent_refill(cache))
             return;
         paddr_t frame = cache->recent[--cache->recent_count];
-        __builtin_memset(arch_frame_pointer(frame), 0, PAGE_BYTES);
+        arch_words_clear(arch_frame_pointer(frame), PAGE_BYTES);
         cache->zeroed[cache->zeroed_count++] = frame;
     }
 }
@@ -205,19 +205,42 @@ static paddr_t give(paddr_t frame)
     return frame;
 }
 
-static paddr_t get_one(void)
+// What isn't at hand is got at the end of these functions, so that what is needs no stack frame.
+[[gnu::noinline]] static paddr_t refill_and_get(struct frame_cache *cache)
+{
+    return recent_refill(cache) ? frame_get_one() : 0;
+}
+
+[[gnu::noinline]] static paddr_t refill_and_get_zeroed(struct frame_cache *cache)
+{
+    return recent_refill(cache) ? frame_get_one_zeroed() : 0;
+}
+
+paddr_t frame_get_one(void)
 {
     struct frame_cache *cache = cache_here();
-    if (cache->recent_count == 0 && !recent_refill(cache))
-        return 0;
+    if (cache->recent_count == 0)
+        return refill_and_get(cache);
     return give(cache->recent[--cache->recent_count]);
+}
+
+paddr_t frame_get_one_zeroed(void)
+{
+    struct frame_cache *cache = cache_here();
+    if (cache->zeroed_count > 0)
+        return give(cache->zeroed[--cache->zeroed_count]);
+    if (cache->recent_count == 0)
+        return refill_and_get_zeroed(cache);
+    paddr_t frame = give(cache->recent[--cache->recent_count]);
+    arch_words_clear(arch_frame_pointer(frame), PAGE_BYTES);
+    return frame;
 }
 
 paddr_t frame_get(unsigned order)
 {
     ASSERT(order <= FRAME_ORDER_MAX);
     if (order == 0)
-        return get_one();
+        return frame_get_one();
     struct frame_cache *cache = cache_here();
     uint32_t number;
     if (order == FRAME_RUN_ORDER && cache->run_count > 0) {
@@ -240,12 +263,11 @@ paddr_t frame_get(unsigned order)
 
 paddr_t frame_get_zeroed(unsigned order)
 {
-    struct frame_cache *cache = cache_here();
-    if (order == 0 && cache->zeroed_count > 0)
-        return give(cache->zeroed[--cache->zeroed_count]);
-    paddr_t run = order == 0 ? get_one() : frame_get(order);
+    if (order == 0)
+        return frame_get_one_zeroed();
+    paddr_t run = frame_get(order);
     if (run != 0)
-        __builtin_memset(arch_frame_pointer(run), 0, PAGE_BYTES << order);
+        arch_words_clear(arch_frame_pointer(run), PAGE_BYTES << order);
     return run;
 }
 
@@ -257,6 +279,11 @@ void frame_ref(paddr_t frame)
     ASSERT(state->state == FRAME_USED && state->reference_count > 0);
     ASSERT(state->reference_count < UINT32_MAX);
     state->reference_count++;
+}
+
+[[gnu::noinline]] static void put_run(paddr_t frame)
+{
+    run_free(frame_number(frame), 0);
 }
 
 void frame_put(paddr_t frame)
@@ -273,7 +300,7 @@ void frame_put(paddr_t frame)
     if (cache->recent_count < FRAME_RECENT_MAX)
         cache->recent[cache->recent_count++] = frame;
     else
-        run_free(frame_number(frame), 0);
+        put_run(frame);
 }
 
 void frame_ref_run(paddr_t first, unsigned order)

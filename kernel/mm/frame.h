@@ -44,6 +44,9 @@ void frame_init(const struct boot_info *info);
 // (each frame is put on its own); 0 when none is left.  frame_get_zeroed clears it.
 [[nodiscard]] paddr_t frame_get(unsigned order);
 [[nodiscard]] paddr_t frame_get_zeroed(unsigned order);
+// The same for one frame, which is most often at hand.
+[[nodiscard]] paddr_t frame_get_one(void);
+[[nodiscard]] paddr_t frame_get_one_zeroed(void);
 
 // Clears a few free frames for later.  For a CPU that has nothing else to do.
 void frame_idle(void);
@@ -82,7 +85,7 @@ struct frame {
         struct {                  // FRAME_SLAB, private to slab.c
             uint8_t live_count;   // objects handed out
             uint8_t fresh_count;  // objects that were never handed out: the last ones
-            uint8_t free_first;   // index + 1 of the first free object, 0 for none
+            uint8_t free_first;   // link to the first free object; 0: none
             uint8_t class_index;
         } slab;
     };
@@ -122,6 +125,15 @@ extern struct frame_range frame_range_main;
     uint64_t index = frame / PAGE_BYTES - frame_range_main.first; // wraps when below
     return index < frame_range_main.count ? &frame_range_main.frames[index]
                                           : frame_lookup_other(frame);
+}
+
+// The same of the frame that a pointer into managed RAM points to.
+[[nodiscard]] static inline struct frame *frame_lookup_pointer(const void *pointer)
+{
+    uint64_t offset = (uintptr_t)pointer - (uintptr_t)frame_range_main.pointer; // wraps too
+    return offset < frame_range_main.count * PAGE_BYTES
+               ? &frame_range_main.frames[offset / PAGE_BYTES]
+               : frame_lookup_other(frame_address_other(pointer));
 }
 
 // The physical address behind a pointer into managed RAM that arch_frame_pointer made.

@@ -16,7 +16,8 @@
 //  1. A page with room is in its budget's list of its class; a full page is in none.
 //  2. live_count > 0: a page without objects is given back at once.
 //  3. Of a page's objects, live_count are handed out, fresh_count (the last ones) never
-//     were, and the others are linked from free_first by their first byte.
+//     were, and the others are linked from free_first by their first byte.  A link is the
+//     object's place in units of 32 bytes, of which all sizes are multiples, + 1; 0: the end.
 //
 // A slab page's bookkeeping is in its struct frame, so pages are filled to the last
 // object.  Tested in slab_test.c.
@@ -36,28 +37,23 @@ static const struct slab_class classes[SLAB_CLASS_COUNT] = {
     {512, 8},  {640, 6}, {768, 5}, {1024, 4}, {1344, 3}, {2048, 2}, {4096, 1},
 };
 
-static unsigned class_of(struct slab_cache *cache)
-{
-    if (cache->class_known == 0) {
-        uint8_t index = 0;
-        while (classes[index].object_bytes < cache->object_bytes) {
-            index++;
-            ASSERT(index < SLAB_CLASS_COUNT);
-        }
-        cache->class_known = index + 1;
-    }
-    return cache->class_known - 1;
-}
+static_assert(SLAB_CLASS(32) == 0 && SLAB_CLASS(4096) == SLAB_CLASS_COUNT - 1);
 
 static uint16_t owner_hash(const struct budget *budget)
 {
     return (uint16_t)((uintptr_t)budget >> 5);
 }
 
-static uint8_t *object_at(uint32_t page, unsigned class_index, unsigned index)
+constexpr unsigned UNIT_BYTES = 32;
+
+static uint8_t *object_linked(uint32_t page, uint8_t link)
 {
-    return (uint8_t *)arch_frame_pointer(frame_of_number(page)) +
-           index * classes[class_index].object_bytes;
+    return (uint8_t *)arch_frame_pointer(frame_of_number(page)) + (link - 1u) * UNIT_BYTES;
+}
+
+static bool is_full(const struct frame *frame)
+{
+    return frame->slab.free_first == 0 && frame->slab.fresh_count == 0;
 }
 
 static void partial_link(struct budget *budget, uint32_t page, struct frame *frame)
@@ -85,7 +81,7 @@ static uint32_t page_get(struct budget *budget, unsigned class_index)
 {
     if (budget_charge(budget, CHARGE_KERNEL, PAGE_BYTES) != STATUS_OK)
         return 0;
-    paddr_t address = frame_get(0);
+    paddr_t address = frame_get_one();
     ASSERT(address != 0); // it was charged
     struct frame *frame = frame_lookup(address);
     frame->state = FRAME_SLAB;
@@ -98,65 +94,91 @@ static uint32_t page_get(struct budget *budget, unsigned class_index)
     return frame_number(address);
 }
 
-static void page_put(struct budget *budget, uint32_t page, struct frame *frame)
+[[gnu::noinline]] static void page_put(struct budget *budget, void *object, struct frame *frame)
 {
     partial_unlink(budget, frame);
     frame->state = FRAME_USED;
     frame->reference_count = 1;
-    frame_put(frame_of_number(page));
+    frame_put(frame_address(object) & ~(PAGE_BYTES - 1));
     budget_uncharge(budget, CHARGE_KERNEL, PAGE_BYTES);
+}
+
+// What is rare is done at the end of these functions, so that what is ordinary needs no stack
+// frame.
+
+[[gnu::noinline]] static void *get_from_new_page(struct slab_cache *cache,
+                                                 struct budget *budget)
+{
+    return page_get(budget, cache->class_index) == 0 ? nullptr : slab_get(cache, budget);
+}
+
+// Hands an object out that was the last one of its page.
+[[gnu::noinline]] static void *give_last(struct slab_cache *cache, struct budget *budget,
+                                         struct frame *frame, void *object)
+{
+    partial_unlink(budget, frame);
+    arch_words_clear(object, cache->object_bytes);
+    return object;
 }
 
 void *slab_get(struct slab_cache *cache, struct budget *budget)
 {
-    unsigned class_index = class_of(cache);
+    unsigned class_index = cache->class_index;
     uint32_t page = budget->slab_partial[class_index];
-    if (page == 0) {
-        page = page_get(budget, class_index);
-        if (page == 0)
-            return nullptr;
-    }
+    if (page == 0)
+        return get_from_new_page(cache, budget);
     struct frame *frame = frame_lookup(frame_of_number(page));
     ASSERT(frame->state == FRAME_SLAB && frame->slab.class_index == class_index);
     ASSERT(frame->owner == owner_hash(budget));
+    ASSERT(cache->object_bytes <= classes[class_index].object_bytes);
 
     uint8_t *object;
     if (frame->slab.free_first != 0) {
-        object = object_at(page, class_index, frame->slab.free_first - 1u);
+        object = object_linked(page, frame->slab.free_first);
         frame->slab.free_first = *object;
     } else {
-        unsigned count = classes[class_index].count;
-        object = object_at(page, class_index, count - frame->slab.fresh_count);
+        unsigned index = classes[class_index].count - frame->slab.fresh_count;
+        object = (uint8_t *)arch_frame_pointer(frame_of_number(page)) +
+                 index * classes[class_index].object_bytes;
         frame->slab.fresh_count--;
     }
     frame->slab.live_count++;
-    if (frame->slab.free_first == 0 && frame->slab.fresh_count == 0)
-        partial_unlink(budget, frame);
     cache->live_count++;
-    __builtin_memset(object, 0, cache->object_bytes);
+    if (is_full(frame))
+        return give_last(cache, budget, frame, object);
+    arch_words_clear(object, cache->object_bytes);
     return object;
+}
+
+static inline void put_in(struct budget *budget, struct frame *frame, void *object)
+{
+    unsigned unit = (unsigned)((uintptr_t)object % PAGE_BYTES) / UNIT_BYTES;
+    *(uint8_t *)object = frame->slab.free_first;
+    frame->slab.free_first = (uint8_t)(unit + 1);
+    if (--frame->slab.live_count == 0)
+        page_put(budget, object, frame);
+}
+
+[[gnu::noinline]] static void put_in_full(struct budget *budget, struct frame *frame,
+                                          void *object)
+{
+    partial_link(budget, frame_number(frame_address(object)), frame);
+    put_in(budget, frame, object);
 }
 
 void slab_put(struct slab_cache *cache, struct budget *budget, void *object)
 {
-    paddr_t address = frame_address(object);
-    uint32_t page = frame_number(address);
-    struct frame *frame = frame_lookup(address);
-    unsigned class_index = class_of(cache);
+    struct frame *frame = frame_lookup_pointer(object);
+    unsigned class_index = cache->class_index;
     ASSERT(frame->state == FRAME_SLAB && frame->slab.class_index == class_index);
     ASSERT(frame->owner == owner_hash(budget));
     ASSERT(frame->slab.live_count > 0 && cache->live_count > 0);
-    unsigned index = (unsigned)(address % PAGE_BYTES) / classes[class_index].object_bytes;
-    ASSERT(object == object_at(page, class_index, index));
-
-    if (frame->slab.free_first == 0 && frame->slab.fresh_count == 0)
-        partial_link(budget, page, frame);
-    *(uint8_t *)object = frame->slab.free_first;
-    frame->slab.free_first = (uint8_t)(index + 1);
-    frame->slab.live_count--;
+    ASSERT((unsigned)((uintptr_t)object % PAGE_BYTES) % classes[class_index].object_bytes == 0);
     cache->live_count--;
-    if (frame->slab.live_count == 0)
-        page_put(budget, page, frame);
+    if (is_full(frame))
+        put_in_full(budget, frame, object);
+    else
+        put_in(budget, frame, object);
 }
 
 void *kernel_pages_get(struct budget *budget, unsigned order)

@@ -13,7 +13,7 @@ static void slab_objects_are_zeroed_aligned_and_disjoint(void)
     struct mm_counts before = mm_count(root);
     random_state = 11;
     for (uint32_t size = 1; size <= 4096 && !test_this_failed; size += 1 + size / 9) {
-        struct slab_cache cache = {.name = "test", .object_bytes = size};
+        struct slab_cache cache = SLAB_CACHE_OF("test", size);
         uint8_t *objects[300];
         for (unsigned i = 0; i < 300; i++) {
             objects[i] = slab_get(&cache, root);
@@ -45,7 +45,7 @@ static void slab_pages_are_charged_whole_and_uncharged_when_empty(void)
 {
     struct budget *root = mm_machine(RAM_BYTES);
     struct mm_counts before = mm_count(root);
-    struct slab_cache cache = {.name = "test", .object_bytes = 1024};
+    struct slab_cache cache = SLAB_CACHE_OF("test", 1024);
     void *objects[9];
     for (unsigned i = 0; i < 9; i++) {
         objects[i] = slab_get(&cache, root);
@@ -62,7 +62,7 @@ static void slab_get_fails_when_the_budget_is_exhausted_and_only_then(void)
     struct budget *root = mm_machine(RAM_BYTES);
     struct mm_counts before = mm_count(root);
     struct budget *child = budget_split(root, 3 * PAGE_BYTES);
-    struct slab_cache cache = {.name = "test", .object_bytes = 1000};
+    struct slab_cache cache = SLAB_CACHE_OF("test", 1000);
     void *objects[12];
     for (unsigned i = 0; i < 12; i++) {
         objects[i] = slab_get(&cache, child);
@@ -85,7 +85,7 @@ static void slab_pages_are_never_shared_by_budgets(void)
     struct budget *root = mm_machine(RAM_BYTES);
     struct budget *a = budget_split(root, 64 * PAGE_BYTES);
     struct budget *b = budget_split(root, 64 * PAGE_BYTES);
-    struct slab_cache cache = {.name = "test", .object_bytes = 64};
+    struct slab_cache cache = SLAB_CACHE_OF("test", 64);
     void *of_a[100], *of_b[100];
     for (unsigned i = 0; i < 100; i++) {
         of_a[i] = slab_get(&cache, a);
@@ -110,10 +110,10 @@ static void budget_charge_is_backed_down_to_the_last_frame(void)
     // Objects of mixed sizes in mixed budgets, most of them put again in an order that
     // leaves holes: then every byte that the root still has must be there.
     static struct slab_cache caches[] = {
-        {.name = "a", .object_bytes = 24},
-        {.name = "b", .object_bytes = 100},
-        {.name = "c", .object_bytes = 700},
-        {.name = "d", .object_bytes = 4096},
+        SLAB_CACHE_OF("a", 24),
+        SLAB_CACHE_OF("b", 100),
+        SLAB_CACHE_OF("c", 700),
+        SLAB_CACHE_OF("d", 4096),
     };
     static void *objects[4][400];
     struct budget *child = budget_split(root, 500 * PAGE_BYTES);

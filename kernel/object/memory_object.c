@@ -134,7 +134,7 @@ static uint32_t *table_at(uint32_t number)
 // A zeroed frame that has been charged.
 static uint32_t charged_frame(void)
 {
-    paddr_t frame = frame_get_zeroed(0);
+    paddr_t frame = frame_get_one_zeroed();
     ASSERT(frame != 0);
     return frame_number(frame);
 }
@@ -303,7 +303,7 @@ paddr_t memory_object_frame_own(struct memory_object *object, uint64_t offset_by
     object = whole_of(object);
     if (!object->has_shared || object->backing != BACKING_SPARSE || !frame_is_shared(old))
         return old;
-    paddr_t copy = frame_get(0);
+    paddr_t copy = frame_get_one();
     ASSERT(copy != 0); // it was charged when the snapshot was made
     __builtin_memcpy(arch_frame_pointer(copy), arch_frame_pointer(old), PAGE_BYTES);
     *sparse_slot(object, offset_bytes / PAGE_BYTES) = frame_number(copy);

@@ -210,11 +210,11 @@ bool harness_end(void)
 
 // One cache per size class, each with an object as large as any of its class.
 static struct slab_cache filler_caches[SLAB_CLASS_COUNT] = {
-    {.object_bytes = 32},   {.object_bytes = 64},   {.object_bytes = 96},
-    {.object_bytes = 128},  {.object_bytes = 192},  {.object_bytes = 256},
-    {.object_bytes = 320},  {.object_bytes = 384},  {.object_bytes = 512},
-    {.object_bytes = 640},  {.object_bytes = 768},  {.object_bytes = 1024},
-    {.object_bytes = 1344}, {.object_bytes = 2048}, {.object_bytes = 4096},
+    SLAB_CACHE_OF("filler", 32),   SLAB_CACHE_OF("filler", 64),   SLAB_CACHE_OF("filler", 96),
+    SLAB_CACHE_OF("filler", 128),  SLAB_CACHE_OF("filler", 192),  SLAB_CACHE_OF("filler", 256),
+    SLAB_CACHE_OF("filler", 320),  SLAB_CACHE_OF("filler", 384),  SLAB_CACHE_OF("filler", 512),
+    SLAB_CACHE_OF("filler", 640),  SLAB_CACHE_OF("filler", 768),  SLAB_CACHE_OF("filler", 1024),
+    SLAB_CACHE_OF("filler", 1344), SLAB_CACHE_OF("filler", 2048), SLAB_CACHE_OF("filler", 4096),
 };
 
 constexpr unsigned FILLERS_MAX = 4096;

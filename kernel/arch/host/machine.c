@@ -118,6 +118,11 @@ void arch_words_copy(void *to, const void *from, size_t size_bytes)
     memcpy(to, from, size_bytes);
 }
 
+void arch_words_clear(void *to, size_t size_bytes)
+{
+    memset(to, 0, size_bytes);
+}
+
 void *arch_frame_pointer(paddr_t address)
 {
     uint64_t offset = address - HOST_RAM_BASE;
