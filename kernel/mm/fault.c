@@ -8,6 +8,7 @@
 #include <kernel/mm/space.h>
 
 #include <gen/kernel/process.h> // enum fault_kind
+#include <kernel/debug/panic.h>
 #include <kernel/mm/memory_object.h>
 #include <kernel/mm/page.h>
 #include <kernel/mm/region.h>
@@ -64,4 +65,17 @@ enum status space_fault(struct space *space, uint64_t address, bool write, bool 
     else // another thread was faster, or the CPU's translation is stale
         arch_space_flush(&space->arch, page, PAGE_BYTES);
     return STATUS_OK;
+}
+
+void space_expect_write(struct space *space, uint64_t address)
+{
+    const struct region *region = region_find(space, address);
+    uint64_t page = address & ~(PAGE_BYTES - 1);
+    enum page_access access;
+    if (region == nullptr || region->kind != REGION_ANONYMOUS || region->lazy ||
+        region->protection != PROTECTION_READ_WRITE ||
+        arch_space_lookup(&space->arch, page, &access) != 0)
+        return;
+    enum status status = page_bring_in(space, region, page);
+    ASSERT(status == STATUS_OK); // it is charged
 }

@@ -79,6 +79,15 @@ void page_map(struct space *space, const struct region *region, uint64_t address
     space->resident_bytes += PAGE_BYTES;
 }
 
+[[gnu::always_inline]] void page_map_own(struct space *space, const struct region *region,
+                                         uint64_t address, paddr_t frame)
+{
+    ASSERT(frame != 0 && region->kind == REGION_ANONYMOUS);
+    arch_space_map(&space->arch, address, frame, page_access_of(region->protection),
+                   PAGE_CACHED);
+    space->resident_bytes += PAGE_BYTES;
+}
+
 void page_map_run(struct space *space, const struct region *region, uint64_t address,
                   paddr_t first, uint64_t page_count)
 {
@@ -178,7 +187,7 @@ static enum status bring_in_anonymous(struct space *space, const struct region *
             return STATUS_OK;
         }
     }
-    paddr_t frame = frame_get_zeroed(0);
+    paddr_t frame = frame_get_one_zeroed();
     ASSERT(frame != 0); // it is charged
     page_map(space, region, address, frame);
     return STATUS_OK;
@@ -241,7 +250,7 @@ static void anonymous_make_writable(struct space *space, const struct region *re
         replace(space, region, address, old);
         return;
     }
-    paddr_t copy = frame_get(0);
+    paddr_t copy = frame_get_one();
     ASSERT(copy != 0); // each who shares the old one pays for a page
     __builtin_memcpy(arch_frame_pointer(copy), arch_frame_pointer(old), PAGE_BYTES);
     replace(space, region, address, copy);
@@ -387,8 +396,8 @@ static void unmap_large(struct space *space, const struct region *region,
         frame_put_run(mapping->frame, LARGE_PAGE_ORDER);
 }
 
-uint64_t page_unmap_all(struct space *space, const struct region *region, uint64_t start,
-                        uint64_t end)
+[[gnu::noinline]] static uint64_t unmap_many(struct space *space, const struct region *region,
+                                             uint64_t start, uint64_t end)
 {
     uint64_t unmapped_bytes = 0;
     while (start < end) {
@@ -416,6 +425,28 @@ uint64_t page_unmap_all(struct space *space, const struct region *region, uint64
     ASSERT(unmapped_bytes <= space->resident_bytes);
     space->resident_bytes -= unmapped_bytes;
     return unmapped_bytes;
+}
+
+// Unmaps a page that is no part of a large one; returns false if there is none.
+static inline bool unmap_one(struct space *space, const struct region *region, uint64_t address)
+{
+    paddr_t frame = arch_space_unmap(&space->arch, address);
+    if (frame == 0)
+        return false;
+    arch_space_flush(&space->arch, address, PAGE_BYTES);
+    ASSERT(space->resident_bytes >= PAGE_BYTES);
+    space->resident_bytes -= PAGE_BYTES;
+    if (region->kind == REGION_ANONYMOUS)
+        frame_put(frame);
+    return true;
+}
+
+uint64_t page_unmap_all(struct space *space, const struct region *region, uint64_t start,
+                        uint64_t end)
+{
+    if (end - start == PAGE_BYTES && unmap_one(space, region, start))
+        return PAGE_BYTES;
+    return unmap_many(space, region, start, end);
 }
 
 void page_put_all(struct space *space, const struct region *region)

@@ -14,6 +14,10 @@
 void page_map(struct space *space, const struct region *region, uint64_t address,
               paddr_t frame);
 
+// The same for a frame of anonymous memory that nobody shares.
+void page_map_own(struct space *space, const struct region *region, uint64_t address,
+                  paddr_t frame);
+
 // The same for pages and frames that follow each other, which nobody can share until he writes.
 void page_map_run(struct space *space, const struct region *region, uint64_t address,
                   paddr_t first, uint64_t page_count);

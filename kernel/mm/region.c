@@ -9,6 +9,8 @@
 //  3. space->region_count and space->uncached_count count the regions in the tree, but for the
 //     spare one.
 //  4. space->last_found is in the tree, or nullptr.
+//  5. A region that is `apart` has been so since it was looked at: what is linked next to it, or
+//     moves its end, clears that.
 //
 // Pages are page.c's business; here are only addresses.  Tested in space_test.c.
 #include <kernel/mm/region.h>
@@ -105,6 +107,10 @@ static void region_link(struct space *space, struct region *region, struct regio
     ASSERT(previous == nullptr || previous->end <= region->start);
     ASSERT(next == nullptr || region->end <= next->start);
     region->gap = gap_of(region, previous);
+    if (previous != nullptr)
+        previous->apart = false;
+    if (next != nullptr)
+        next->apart = false;
     // Of two neighbours one has no child on the side of the other.
     if (next != nullptr && next->node.child[0] == nullptr)
         rbtree_link(&space->regions, &region->node, &next->node, 0);
@@ -136,54 +142,69 @@ void region_destroy(struct space *space, struct region *region)
     slab_put(&regions, space->budget, region);
 }
 
-void region_insert(struct space *space, struct region *region, struct region *next)
+static void enter_object(struct space *space, struct region *region)
 {
-    space->words.bytes = 0;
-    ASSERT(region->start < region->end && region->start >= USER_ADDRESS_MIN);
-    ASSERT(region->end <= USER_ADDRESS_END);
-    region->space = space;
-    if (region->kind == REGION_OBJECT) {
-        object_get(memory_object_as_object(region->object));
-        list_push_back(memory_object_mappings(region->object), &region->object_link);
-    }
-    space->region_count++;
+    object_get(memory_object_as_object(region->object));
+    list_push_back(memory_object_mappings(region->object), &region->object_link);
     space->uncached_count += is_uncached(region);
-    if (region == space->spare)
-        space->spare = nullptr;
-    else
-        region_link(space, region, next);
 }
 
-// A region is no longer one.
-static void uncount(struct space *space, struct region *region)
+static void leave_object(struct space *space, struct region *region)
 {
-    space->words.bytes = 0;
-    space->region_count--;
     space->uncached_count -= is_uncached(region);
-}
-
-static void leave_object(struct region *region)
-{
-    if (region->kind != REGION_OBJECT)
-        return;
     list_remove(&region->object_link);
     object_put(memory_object_as_object(region->object));
 }
 
+// A region in the tree has become one, or is no longer one.
+[[gnu::always_inline]] static inline void enter(struct space *space, struct region *region)
+{
+    space->words.bytes = 0;
+    space->last_found = region; // what comes is used next
+    space->region_count++;
+    if (region->kind == REGION_OBJECT)
+        enter_object(space, region);
+}
+
+[[gnu::always_inline]] static inline void leave(struct space *space, struct region *region)
+{
+    space->words.bytes = 0;
+    space->region_count--;
+    if (region->kind == REGION_OBJECT)
+        leave_object(space, region);
+}
+
+void region_insert(struct space *space, struct region *region, struct region *next)
+{
+    ASSERT(region->start < region->end && region->start >= USER_ADDRESS_MIN);
+    ASSERT(region->end <= USER_ADDRESS_END && region != space->spare);
+    region->space = space;
+    region_link(space, region, next);
+    enter(space, region);
+}
+
+void region_revive(struct space *space)
+{
+    struct region *region = space->spare;
+    space->spare = nullptr;
+    enter(space, region);
+}
+
 void region_remove(struct space *space, struct region *region)
 {
-    uncount(space, region);
     region_unlink(space, region);
-    leave_object(region);
+    leave(space, region);
     region_destroy(space, region);
 }
 
 // Whether a space could have chosen the place of a region.
-static bool has_free_sides(const struct region *region)
+[[gnu::noinline]] static bool look_apart(struct region *region)
 {
     const struct region *next = region_next(region);
-    return region->gap >= PAGE_BYTES &&
-           (next == nullptr ? USER_ADDRESS_END - region->end : next->gap) >= PAGE_BYTES;
+    region->apart =
+        region->gap >= PAGE_BYTES &&
+        (next == nullptr ? USER_ADDRESS_END - region->end : next->gap) >= PAGE_BYTES;
+    return region->apart;
 }
 
 void region_retire(struct space *space, struct region *region)
@@ -192,12 +213,11 @@ void region_retire(struct space *space, struct region *region)
     region_spare_drop(space);
     bool has_tables = region->kind != REGION_RESERVED && !region->lazy;
     if (region->end - region->start > spare_bytes_max || !has_tables ||
-        !has_free_sides(region)) {
+        (!region->apart && !look_apart(region))) {
         region_remove(space, region);
         return;
     }
-    uncount(space, region);
-    leave_object(region);
+    leave(space, region);
     region->kind = REGION_SPARE;
     region->protection = PROTECTION_NONE;
     region->lazy = false;
@@ -205,11 +225,9 @@ void region_retire(struct space *space, struct region *region)
     space->spare = region;
 }
 
-void region_spare_drop(struct space *space)
+void region_spare_free(struct space *space)
 {
     struct region *spare = space->spare;
-    if (spare == nullptr)
-        return;
     space->spare = nullptr;
     region_unlink(space, spare);
     region_destroy(space, spare);
@@ -228,7 +246,8 @@ void region_remove_all(struct space *space)
         struct rbtree_node *parent = node->parent;
         if (parent != nullptr)
             parent->child[parent->child[1] == node] = nullptr;
-        leave_object(region_of(node));
+        if (region_of(node)->kind == REGION_OBJECT)
+            leave_object(space, region_of(node));
         region_destroy(space, region_of(node));
         node = parent;
     }
@@ -259,6 +278,7 @@ static enum status split(struct space *space, uint64_t address)
                              .lazy = lower->lazy,
                              .is_image = lower->is_image};
     lower->end = address;
+    lower->apart = false;
     region_insert(space, upper, region_next(lower));
     return STATUS_OK;
 }
@@ -278,6 +298,7 @@ static bool joinable(const struct region *lower, const struct region *upper)
 static void absorb(struct space *space, struct region *region, struct region *next)
 {
     region->end = next->end; // before it goes: its successor's gap is measured from it
+    region->apart = false;
     region_remove(space, next);
 }
 
@@ -384,12 +405,11 @@ static bool find_free_from(const struct space *space, uint64_t from, uint64_t le
                  length_bytes, alignment_bytes, out_address);
 }
 
-bool region_find_free(const struct space *space, uint64_t length_bytes,
+bool region_find_free(const struct space *space, uint64_t from, uint64_t length_bytes,
                       uint64_t alignment_bytes, uint64_t *out_address, struct region **out_next)
 {
     ASSERT(alignment_bytes >= PAGE_BYTES && length_bytes <= USER_ADDRESS_END);
-    return find_free_from(space, space->placement_hint, length_bytes, alignment_bytes,
-                          out_address, out_next) ||
+    return find_free_from(space, from, length_bytes, alignment_bytes, out_address, out_next) ||
            find_free_from(space, USER_ADDRESS_MIN, length_bytes, alignment_bytes, out_address,
                           out_next);
 }

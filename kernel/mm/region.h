@@ -32,6 +32,7 @@ struct region {
     uint8_t protection; // enum protection; PROTECTION_NONE for REGION_RESERVED
     bool lazy;          // REGION_ANONYMOUS: pages and tables are charged when touched
     bool is_image;      // REGION_OBJECT: the process was built with it (space_map_image)
+    bool apart;         // a free page is known to be on both sides
 };
 
 // Makes the tree empty.
@@ -61,14 +62,13 @@ void region_destroy(struct space *space, struct region *region);
 
 // Puts a region whose range is free into the tree, before the first region behind it (nullptr:
 // there is none); takes a reference on its object and enters the object's list of mappings.
-// The spare one is in the tree already, and becomes what its fields say.
 void region_insert(struct space *space, struct region *region, struct region *next);
 // Takes a region out, frees it and puts its object.  Its pages have been unmapped.
 void region_remove(struct space *space, struct region *region);
 
 // What is mapped for a short time has the same length each time.  So the region that is removed
 // last may stay in the tree as space->spare, without object and pages, with its page tables:
-// region_insert makes another of its length of it, without the search for a free range, an
+// region_revive makes another of its length of it, without the search for a free range, an
 // allocation, or a change of the tree.
 //
 // Nobody else may take it for a region or its range for taken: whatever walks the tree drops it
@@ -78,7 +78,12 @@ void region_remove(struct space *space, struct region *region);
 // Removes a region, or makes it the spare one.
 void region_retire(struct space *space, struct region *region);
 // Frees the spare one.
-void region_spare_drop(struct space *space);
+void region_spare_free(struct space *space);
+static inline void region_spare_drop(struct space *space)
+{
+    if (space->spare != nullptr)
+        region_spare_free(space);
+}
 // The spare one if it has this length; else nullptr.
 [[nodiscard]] static inline struct region *region_spare_of(const struct space *space,
                                                            uint64_t length_bytes)
@@ -86,6 +91,8 @@ void region_spare_drop(struct space *space);
     struct region *spare = space->spare;
     return spare != nullptr && spare->end - spare->start == length_bytes ? spare : nullptr;
 }
+// What region_insert is for others: makes the spare one what its fields say.
+void region_revive(struct space *space);
 
 // Removes all regions, the spare one too.
 void region_remove_all(struct space *space);
@@ -98,9 +105,9 @@ void region_merge(struct space *space, uint64_t start, uint64_t end);
 // Joins a region with its neighbours, if it can be.
 void region_join(struct space *space, struct region *region);
 
-// Chooses a free range with a free page on both sides.  False when there is none (for an
-// alignment above PAGE_BYTES: none so large that it holds the range wherever it begins).
-// out_next: the first region behind it, or nullptr.
-[[nodiscard]] bool region_find_free(const struct space *space, uint64_t length_bytes,
-                                    uint64_t alignment_bytes, uint64_t *out_address,
-                                    struct region **out_next);
+// Chooses a free range with a free page on both sides, the first behind `from` if there is one.
+// False when there is none (for an alignment above PAGE_BYTES: none so large that it holds the
+// range wherever it begins).  out_next: the first region behind it, or nullptr.
+[[nodiscard]] bool region_find_free(const struct space *space, uint64_t from,
+                                    uint64_t length_bytes, uint64_t alignment_bytes,
+                                    uint64_t *out_address, struct region **out_next);

@@ -20,7 +20,7 @@
 // mapping ten pages.
 constexpr uint64_t EAGER_BYTES = 32 * PAGE_BYTES;
 // What is allocated anew must be cleared too, so less of it is brought in at once.
-constexpr uint64_t EAGER_ANONYMOUS_BYTES = 2 * PAGE_BYTES;
+constexpr uint64_t EAGER_ANONYMOUS_BYTES = 4 * PAGE_BYTES;
 
 // Chosen addresses lie above this, so that programs linked to fixed addresses find room.
 constexpr uint64_t PLACEMENT_MIN = (uint64_t)1 << 32;
@@ -53,7 +53,7 @@ paddr_t mm_table_frame_get(void *cookie)
     struct space *space = cookie;
     if (budget_charge(space->budget, CHARGE_KERNEL, PAGE_BYTES) != STATUS_OK)
         return 0;
-    paddr_t frame = frame_get_zeroed(0);
+    paddr_t frame = frame_get_one_zeroed();
     ASSERT(frame != 0); // it was charged
     frame_lookup(frame)->next = space->table_first;
     space->table_first = frame_number(frame);
@@ -85,6 +85,7 @@ enum status space_init(struct space *space, struct budget *budget, uint64_t plac
         .placement_hint =
             PLACEMENT_MIN + placement_seed % (PLACEMENT_RANGE / PAGE_BYTES) * PAGE_BYTES,
     };
+    space->kernel_hint = space->placement_hint;
     list_init(&space->sleepers);
     region_tree_init(space);
     enum status status = arch_space_init(&space->arch, space);
@@ -217,18 +218,19 @@ static bool range_is_free(const struct space *space, uint64_t start, uint64_t en
 }
 
 // A range that may have large pages is aligned to them if one can be found.
-static bool find_free(const struct space *space, uint64_t length_bytes,
+static bool find_free(const struct space *space, uint64_t from, uint64_t length_bytes,
                       uint64_t alignment_bytes, uint64_t *out_address, struct region **out_next)
 {
     if (length_bytes >= LARGE_PAGE_BYTES && alignment_bytes < LARGE_PAGE_BYTES &&
-        region_find_free(space, length_bytes, LARGE_PAGE_BYTES, out_address, out_next))
+        region_find_free(space, from, length_bytes, LARGE_PAGE_BYTES, out_address, out_next))
         return true;
-    return region_find_free(space, length_bytes, alignment_bytes, out_address, out_next);
+    return region_find_free(space, from, length_bytes, alignment_bytes, out_address, out_next);
 }
 
-// Checks a given range (address != 0) or chooses one; out_next: the first region behind it.
-static enum status choose(struct space *space, uint64_t length_bytes, uint64_t address,
-                          uint64_t alignment_bytes, uint64_t *out_address,
+// Checks a given range (address != 0) or chooses one, behind `from` if possible; out_next: the
+// first region behind it.
+static enum status choose(struct space *space, uint64_t from, uint64_t length_bytes,
+                          uint64_t address, uint64_t alignment_bytes, uint64_t *out_address,
                           struct region **out_next, const char **out_reason)
 {
     enum status status = check_length(length_bytes, out_reason);
@@ -237,7 +239,7 @@ static enum status choose(struct space *space, uint64_t length_bytes, uint64_t a
     region_spare_drop(space);
     if (address == 0) {
         if (length_bytes > USER_ADDRESS_END - USER_ADDRESS_MIN ||
-            !find_free(space, length_bytes, alignment_bytes, out_address, out_next))
+            !find_free(space, from, length_bytes, alignment_bytes, out_address, out_next))
             return failed(out_reason, reason_no_range);
         return STATUS_OK;
     }
@@ -262,8 +264,8 @@ enum status space_reserve(struct space *space, uint64_t length_bytes, uint64_t a
         alignment_bytes = PAGE_BYTES;
     uint64_t start;
     struct region *next;
-    enum status status =
-        choose(space, length_bytes, address, alignment_bytes, &start, &next, out_reason);
+    enum status status = choose(space, space->placement_hint, length_bytes, address,
+                                alignment_bytes, &start, &next, out_reason);
     if (status != STATUS_OK)
         return status;
 
@@ -398,32 +400,22 @@ enum status space_commit_lazily(struct space *space, uint64_t address, uint64_t 
     return STATUS_OK;
 }
 
-// A region with page tables whose range is free, for mapping_finish; it is the spare one or
-// outside the tree.
+// A region with page tables whose range is free; it is the spare one or outside the tree.
 struct mapping {
     struct region *region;
     struct region *next; // the first one behind it
 };
 
-static void mapping_cancel(struct space *space, struct mapping *mapping)
+static enum status mapping_make(struct space *space, uint64_t from, uint64_t length_bytes,
+                                uint64_t address, struct mapping *out_mapping,
+                                const char **out_reason)
 {
-    if (mapping->region != space->spare)
-        region_destroy(space, mapping->region);
-}
-
-static enum status mapping_begin(struct space *space, uint64_t length_bytes, uint64_t address,
-                                 struct mapping *out_mapping, const char **out_reason)
-{
-    struct region *region = address == 0 ? region_spare_of(space, length_bytes) : nullptr;
-    out_mapping->region = region;
-    if (region != nullptr)
-        return STATUS_OK;
     uint64_t start;
-    enum status status = choose(space, length_bytes, address, PAGE_BYTES, &start,
+    enum status status = choose(space, from, length_bytes, address, PAGE_BYTES, &start,
                                 &out_mapping->next, out_reason);
     if (status != STATUS_OK)
         return status;
-    region = region_create(space);
+    struct region *region = region_create(space);
     if (region == nullptr)
         return STATUS_OVERLOADED;
     region->start = start;
@@ -431,15 +423,69 @@ static enum status mapping_begin(struct space *space, uint64_t length_bytes, uin
     out_mapping->region = region;
     status = arch_space_prepare(&space->arch, space, start, length_bytes);
     if (status != STATUS_OK)
-        mapping_cancel(space, out_mapping);
+        region_destroy(space, region);
     return status;
 }
 
-static paddr_t charged_frame(void)
+static enum status mapping_begin(struct space *space, uint64_t from, uint64_t length_bytes,
+                                 uint64_t address, struct mapping *out_mapping,
+                                 const char **out_reason)
 {
-    paddr_t frame = frame_get_zeroed(0);
-    ASSERT(frame != 0);
-    return frame;
+    out_mapping->region = address == 0 ? region_spare_of(space, length_bytes) : nullptr;
+    return out_mapping->region != nullptr
+               ? STATUS_OK
+               : mapping_make(space, from, length_bytes, address, out_mapping, out_reason);
+}
+
+static void mapping_insert(struct space *space, const struct mapping *mapping)
+{
+    if (mapping->region == space->spare)
+        region_revive(space);
+    else
+        region_insert(space, mapping->region, mapping->next);
+}
+
+// Makes charged memory of a region in the tree, which is empty.
+static inline uint64_t populate(struct space *space, const struct region *region)
+{
+    uint64_t start = region->start, end = region->end;
+    if (end - start <= EAGER_ANONYMOUS_BYTES && region->protection != PROTECTION_NONE)
+        for (uint64_t at = start; at < end; at += PAGE_BYTES)
+            page_map_own(space, region, at, frame_get_one_zeroed()); // it is charged
+    return start;
+}
+
+static inline void become_anonymous(struct space *space, struct region *region,
+                                    enum protection protection)
+{
+    space->committed_bytes += region->end - region->start;
+    region->kind = REGION_ANONYMOUS;
+    region->protection = (uint8_t)protection;
+}
+
+[[gnu::noinline]] static enum status allocate_anew(struct space *space, uint64_t length_bytes,
+                                                   uint64_t address, enum protection protection,
+                                                   uint64_t *out_address,
+                                                   const char **out_reason)
+{
+    struct mapping mapping;
+    enum status status =
+        mapping_make(space, space->placement_hint, length_bytes, address, &mapping, out_reason);
+    if (status != STATUS_OK)
+        return status;
+    struct region *region = mapping.region;
+    status = budget_charge(space->budget, CHARGE_USER, length_bytes);
+    if (status != STATUS_OK) {
+        region_destroy(space, region);
+        return status;
+    }
+
+    become_anonymous(space, region, protection);
+    region_insert(space, region, mapping.next);
+    *out_address = populate(space, region);
+    if (address != 0)
+        region_join(space, region);
+    return STATUS_OK;
 }
 
 enum status space_allocate(struct space *space, uint64_t length_bytes, uint64_t address,
@@ -448,28 +494,15 @@ enum status space_allocate(struct space *space, uint64_t length_bytes, uint64_t 
 {
     if (!protection_known(protection))
         return invalid(out_reason, reason_protection);
-    struct mapping mapping;
-    enum status status = mapping_begin(space, length_bytes, address, &mapping, out_reason);
-    if (status != STATUS_OK)
-        return status;
-    status = budget_charge(space->budget, CHARGE_USER, length_bytes);
-    if (status != STATUS_OK) {
-        mapping_cancel(space, &mapping);
-        return status;
-    }
+    struct region *region = address == 0 ? region_spare_of(space, length_bytes) : nullptr;
+    if (region == nullptr)
+        return allocate_anew(space, length_bytes, address, protection, out_address, out_reason);
+    if (budget_charge(space->budget, CHARGE_USER, length_bytes) != STATUS_OK)
+        return STATUS_OVERLOADED;
 
-    struct region *region = mapping.region;
-    *out_address = region->start;
-    space->committed_bytes += length_bytes;
-    region->kind = REGION_ANONYMOUS;
-    region->protection = (uint8_t)protection;
-    region_insert(space, region, mapping.next);
-    for (uint64_t at = region->start; length_bytes <= EAGER_ANONYMOUS_BYTES &&
-                                      protection != PROTECTION_NONE && at < region->end;
-         at += PAGE_BYTES)
-        page_map(space, region, at, charged_frame());
-    if (address != 0)
-        region_join(space, region);
+    become_anonymous(space, region, protection);
+    region_revive(space);
+    *out_address = populate(space, region);
     return STATUS_OK;
 }
 
@@ -563,7 +596,8 @@ static enum status map(struct space *space, struct memory_object *object, uint64
     if (!protection_known(protection) || !object_allows(object, protection))
         return invalid(out_reason, reason_protection);
     struct mapping mapping;
-    enum status status = mapping_begin(space, length_bytes, address, &mapping, out_reason);
+    enum status status = mapping_begin(space, space->placement_hint, length_bytes, address,
+                                       &mapping, out_reason);
     if (status != STATUS_OK)
         return status;
 
@@ -574,7 +608,7 @@ static enum status map(struct space *space, struct memory_object *object, uint64
     region->object = object;
     region->offset_bytes = offset_bytes;
     region->is_image = is_image;
-    region_insert(space, region, mapping.next);
+    mapping_insert(space, &mapping);
     if (length_bytes <= EAGER_BYTES && protection != PROTECTION_NONE)
         page_map_new(space, region);
     if (address != 0)
@@ -599,21 +633,16 @@ enum status space_map_image(struct space *space, struct memory_object *object,
                /*is_image=*/true, out_address, out_reason);
 }
 
-// Unmaps a range that one region is: what was mapped is most often unmapped as it was.
-static bool unmap_whole(struct space *space, uint64_t start, uint64_t end)
+// Whether a range is one region that may be unmapped, and no more than may be done at once.
+static bool is_whole(const struct region *region, uint64_t start, uint64_t length_bytes)
 {
-    struct region *region = region_find(space, start);
-    if (region == nullptr || region->start != start || region->end != end ||
-        region->kind == REGION_KERNEL || region->kind == REGION_SPARE)
-        return false;
-    region_empty(space, region);
-    region_retire(space, region);
-    park_wake_range(space, start, end);
-    return true;
+    return region != nullptr && region->start == start && region->end - start == length_bytes &&
+           region->kind != REGION_KERNEL && region->kind != REGION_SPARE &&
+           length_bytes <= SPACE_WORK_MAX * PAGE_BYTES;
 }
 
-enum status space_unmap(struct space *space, uint64_t address, uint64_t length_bytes,
-                        const char **out_reason)
+[[gnu::noinline]] static enum status unmap_range(struct space *space, uint64_t address,
+                                                 uint64_t length_bytes, const char **out_reason)
 {
     enum status status = check_range(address, length_bytes, out_reason);
     if (status != STATUS_OK)
@@ -622,8 +651,6 @@ enum status space_unmap(struct space *space, uint64_t address, uint64_t length_b
     status = check_work(space, address, end, out_reason);
     if (status != STATUS_OK)
         return status;
-    if (unmap_whole(space, address, end))
-        return STATUS_OK;
     region_spare_drop(space);
     struct region *first = region_find_from(space, address);
     bool cuts = false; // whether a region lies in the range in part
@@ -651,19 +678,42 @@ enum status space_unmap(struct space *space, uint64_t address, uint64_t length_b
     return STATUS_OK;
 }
 
+// What was mapped is most often unmapped as it was.
+enum status space_unmap(struct space *space, uint64_t address, uint64_t length_bytes,
+                        const char **out_reason)
+{
+    struct region *region = region_find(space, address);
+    if (!is_whole(region, address, length_bytes))
+        return unmap_range(space, address, length_bytes, out_reason);
+    region_empty(space, region);
+    region_retire(space, region);
+    park_wake_range(space, address, address + length_bytes);
+    return STATUS_OK;
+}
+
+void space_place_kernel_frames(struct space *space, uint64_t address)
+{
+    constexpr uint64_t spread_pages = 64; // few of the pages that a table maps
+    uint64_t pages = 1 + space->placement_hint / PAGE_BYTES % spread_pages;
+    if (address >= PLACEMENT_MIN &&
+        address < USER_ADDRESS_END - (1 + spread_pages) * PAGE_BYTES)
+        space->kernel_hint = (address & ~(PAGE_BYTES - 1)) + pages * PAGE_BYTES;
+}
+
 enum status space_map_kernel_frames(struct space *space, paddr_t first, uint64_t length_bytes,
                                     enum page_access access, uint64_t *out_address)
 {
     ASSERT(first % PAGE_BYTES == 0 && length_bytes % PAGE_BYTES == 0 && length_bytes > 0);
     struct mapping mapping;
     const char *reason;
-    if (mapping_begin(space, length_bytes, 0, &mapping, &reason) != STATUS_OK)
+    if (mapping_begin(space, space->kernel_hint, length_bytes, 0, &mapping, &reason) !=
+        STATUS_OK)
         return STATUS_OVERLOADED;
 
     struct region *region = mapping.region;
     region->kind = REGION_KERNEL;
     region->protection = access;
-    region_insert(space, region, mapping.next);
+    mapping_insert(space, &mapping);
     page_map_run(space, region, region->start, first, length_bytes / PAGE_BYTES);
     *out_address = region->start;
     return STATUS_OK;

@@ -56,6 +56,7 @@ struct space {
     uint32_t table_first;          // their frames' numbers, linked by struct frame.next
     uint64_t uncached_count;       // regions of device registers, which can't be copied
     uint64_t placement_hint;       // where the search for a free range starts, random
+    uint64_t kernel_hint;          // the same for frames of the kernel's own
     bool has_shared;               // frames of anonymous memory may be those of a snapshot
     bool is_snapshot;              // nobody runs in it; anonymous memory is charged as if lazy
     struct space_word_range words; // forgotten when a region changes
@@ -115,6 +116,11 @@ constexpr uint64_t SPACE_WORK_MAX = 65536;
 [[nodiscard]] enum status space_unmap(struct space *space, uint64_t address,
                                       uint64_t length_bytes, const char **out_reason);
 
+// Where the next frames of the kernel's own go: a few pages, at random, behind an address that
+// the program uses, so that they need no page tables of their own.  An address that a space
+// wouldn't choose changes nothing.
+void space_place_kernel_frames(struct space *space, uint64_t address);
+
 // Maps frames of the kernel's own (ring, CapSet) at an address chosen by the space.
 // The frames stay the caller's, who keeps them until they are unmapped or the space has
 // ended; user code may not unmap or protect the range.  STATUS_OVERLOADED: budget or
@@ -142,6 +148,10 @@ void space_unmap_kernel_frames(struct space *space, uint64_t address);
 // when the budget is exhausted.
 [[nodiscard]] enum status space_fault(struct space *space, uint64_t address, bool write,
                                       bool execute, unsigned *out_fault_kind);
+
+// Brings the page of an address in that is going to be written to, if it is committed memory that
+// isn't there yet; else nothing.
+void space_expect_write(struct space *space, uint64_t address);
 
 // The word at an address.  STATUS_BAD_ADDRESS: nothing is committed or mapped there that may
 // be read.

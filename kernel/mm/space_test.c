@@ -129,6 +129,11 @@ static void check_tree(const struct space *space)
         CHECK(region->start >= end && region->end > region->start);
         CHECK_EQ(region->gap, region->start - end);
         end = region->end;
+        const struct region *next = region_next(region);
+        if (region->apart) {
+            CHECK(region->gap >= PAGE_BYTES);
+            CHECK((next == nullptr ? USER_ADDRESS_END - end : next->gap) >= PAGE_BYTES);
+        }
         if (region == space->spare)
             CHECK(region->kind == REGION_SPARE && region->protection == PROTECTION_NONE);
         else
@@ -628,6 +633,32 @@ static void space_keeps_the_place_of_what_was_unmapped_last(void)
     fixture_fini(&f);
 }
 
+// It is remembered that a place has a free page on both sides, until it hasn't.
+static void space_keeps_no_place_that_something_was_put_next_to(void)
+{
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t first = 0, address = 0;
+    CHECK_EQ(space_allocate(&f.space, PAGE_BYTES, 0, PROTECTION_READ, &first, &reason),
+             STATUS_OK);
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK_EQ(space_unmap(&f.space, first, PAGE_BYTES, &reason), STATUS_OK);
+        CHECK_EQ(space_allocate(&f.space, PAGE_BYTES, 0, PROTECTION_READ, &address, &reason),
+                 STATUS_OK);
+        CHECK_EQ(address, first);
+        uint64_t beside = i % 2 == 0 ? first - PAGE_BYTES : first + PAGE_BYTES;
+        CHECK_EQ(space_reserve(&f.space, PAGE_BYTES, beside, 0, &address, &reason), STATUS_OK);
+        check_tree(&f.space);
+        CHECK_EQ(space_unmap(&f.space, first, PAGE_BYTES, &reason), STATUS_OK);
+        CHECK_EQ(space_allocate(&f.space, PAGE_BYTES, 0, PROTECTION_READ, &address, &reason),
+                 STATUS_OK);
+        CHECK(address != first);
+        CHECK_EQ(space_unmap(&f.space, beside, PAGE_BYTES, &reason), STATUS_OK);
+        first = address;
+    }
+    fixture_fini(&f);
+}
+
 static void space_gives_the_kept_place_to_whoever_names_it(void)
 {
     struct fixture f;
@@ -899,6 +930,68 @@ static void space_kernel_frames_stay_until_the_end(void)
     mm_check_counts(f.root, f.before);
 }
 
+static void space_puts_kernel_frames_where_it_is_told(void)
+{
+    struct fixture f;
+    fixture_init(&f);
+    constexpr uint64_t stack = (uint64_t)7 << 40;
+    uint64_t address = 0, hint = f.space.placement_hint;
+    for (uint64_t bad = 0; bad < USER_ADDRESS_END; bad += USER_ADDRESS_END - PAGE_BYTES)
+        space_place_kernel_frames(&f.space, bad);
+    space_place_kernel_frames(&f.space, UINT64_MAX);
+    CHECK_EQ(f.space.kernel_hint, hint);
+
+    CHECK_EQ(space_allocate(&f.space, 8 * PAGE_BYTES, stack, PROTECTION_READ_WRITE, &address,
+                            &reason),
+             STATUS_OK);
+    uint64_t table_bytes = f.space.table_bytes;
+    space_place_kernel_frames(&f.space, stack + 4 * PAGE_BYTES);
+    paddr_t frames[2] = {frame_get_zeroed(0), frame_get_zeroed(0)};
+    uint64_t addresses[2];
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_EQ(
+            space_map_kernel_frames(&f.space, frames[i], PAGE_BYTES, PAGE_READ, &addresses[i]),
+            STATUS_OK);
+        CHECK(addresses[i] > stack + 8 * PAGE_BYTES && addresses[i] < stack + 80 * PAGE_BYTES);
+    }
+    CHECK(addresses[1] > addresses[0] + PAGE_BYTES);
+    CHECK_EQ(f.space.table_bytes, table_bytes);
+    CHECK_EQ(space_allocate(&f.space, PAGE_BYTES, 0, PROTECTION_READ, &address, &reason),
+             STATUS_OK);
+    CHECK(address >= hint && address - hint < 100 * PAGE_BYTES);
+    space_fini(&f.space);
+    for (unsigned i = 0; i < 2; i++)
+        frame_put(frames[i]);
+    mm_check_counts(f.root, f.before);
+}
+
+// Only what is committed to be written to, and charged, is brought in before it is touched.
+static void space_expects_writes_only_where_they_cannot_fail(void)
+{
+    struct fixture f;
+    fixture_init(&f);
+    uint64_t base = 0;
+    CHECK_EQ(space_reserve(&f.space, 64 * PAGE_BYTES, 0, 0, &base, &reason), STATUS_OK);
+    CHECK_EQ(space_commit(&f.space, base, 2 * PAGE_BYTES, PROTECTION_READ_WRITE, &reason),
+             STATUS_OK);
+    CHECK_EQ(
+        space_commit(&f.space, base + 2 * PAGE_BYTES, PAGE_BYTES, PROTECTION_READ, &reason),
+        STATUS_OK);
+    CHECK_EQ(space_commit_lazily(&f.space, base + 3 * PAGE_BYTES, PAGE_BYTES,
+                                 PROTECTION_READ_WRITE, &reason),
+             STATUS_OK);
+    for (uint64_t page = 2; page < 5; page++)
+        space_expect_write(&f.space, base + page * PAGE_BYTES);
+    space_expect_write(&f.space, 0);
+    space_expect_write(&f.space, UINT64_MAX);
+    CHECK_EQ(f.space.resident_bytes, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        space_expect_write(&f.space, base + 2 * PAGE_BYTES - 1);
+        CHECK_EQ(f.space.resident_bytes, PAGE_BYTES);
+    }
+    fixture_fini(&f);
+}
+
 static void space_copies_between_two_spaces_at_any_alignment(void)
 {
     struct fixture f;
@@ -1063,6 +1156,7 @@ int main(void)
     RUN(space_map_checks_offset_length_and_rights);
     RUN(space_chosen_ranges_are_aligned_and_have_free_pages_around_them);
     RUN(space_keeps_the_place_of_what_was_unmapped_last);
+    RUN(space_keeps_no_place_that_something_was_put_next_to);
     RUN(space_gives_the_kept_place_to_whoever_names_it);
     RUN(space_finds_the_first_fit_from_its_hint_on);
     RUN(space_finds_the_only_gap_that_is_left);
@@ -1071,6 +1165,8 @@ int main(void)
     RUN(space_protect_undoes_the_first_split_when_the_second_fails);
     RUN(space_reports_the_kind_of_fault);
     RUN(space_kernel_frames_stay_until_the_end);
+    RUN(space_puts_kernel_frames_where_it_is_told);
+    RUN(space_expects_writes_only_where_they_cannot_fail);
     RUN(space_copies_between_two_spaces_at_any_alignment);
     RUN(space_mappings_share_the_object_and_keep_it);
     RUN(space_map_maps_present_pages_at_once);

@@ -43,7 +43,7 @@ static void await(struct percpu *cpu)
         cpu_relax();
 }
 
-void remote_flush(uint64_t root, uint64_t address, uint64_t length_bytes)
+[[gnu::noinline]] void remote_flush(uint64_t root, uint64_t address, uint64_t length_bytes)
 {
     struct percpu *asked[ARCH_CPU_COUNT_MAX];
     unsigned count = 0;

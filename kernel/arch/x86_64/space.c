@@ -194,18 +194,26 @@ enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t 
 }
 
 // The entry of a page whose tables have been prepared, and that is no part of a large one.
-static uint64_t *prepared_entry(struct arch_space *space, uint64_t address)
+[[gnu::noinline]] static uint64_t *prepared_entry_other(struct arch_space *space,
+                                                        uint64_t address)
 {
-    if (remembers(space, address))
-        return &space->table[index_at(address, 1)];
     uint64_t *entry = walk(space, address);
     ASSERT(entry != nullptr && !(*entry & PTE_LARGE));
     remember_table(space, address, entry - index_at(address, 1));
     return entry;
 }
 
-void arch_space_map(struct arch_space *space, uint64_t address, paddr_t frame,
-                    enum page_access access, enum page_cache cache)
+static inline uint64_t *prepared_entry(struct arch_space *space, uint64_t address)
+{
+    return remembers(space, address) ? &space->table[index_at(address, 1)]
+                                     : prepared_entry_other(space, address);
+}
+
+// What is used most often is put in line by the link.
+
+[[gnu::always_inline]] void arch_space_map(struct arch_space *space, uint64_t address,
+                                           paddr_t frame, enum page_access access,
+                                           enum page_cache cache)
 {
     ASSERT(is_user_page(address) && (frame & ~PTE_ADDRESS) == 0);
     *prepared_entry(space, address) = entry_for(frame, access, cache);
@@ -227,7 +235,7 @@ void arch_space_map_run(struct arch_space *space, uint64_t address, paddr_t firs
     }
 }
 
-paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
+[[gnu::always_inline]] paddr_t arch_space_unmap(struct arch_space *space, uint64_t address)
 {
     ASSERT(is_user_page(address));
     uint64_t *entry = find_entry(space, address);
@@ -358,7 +366,8 @@ void space_flush_here(uint64_t root, uint64_t address, uint64_t length_bytes)
         tlb_flush_page(at);
 }
 
-void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t length_bytes)
+[[gnu::always_inline]] void arch_space_flush(struct arch_space *space, uint64_t address,
+                                             uint64_t length_bytes)
 {
     space->known_page = 0;
     space_flush_here(space->root, address, length_bytes);
