@@ -41,12 +41,13 @@ static void quarter_round(uint32_t state[16], unsigned a, unsigned b, unsigned c
     state[b] = rotate_left(state[b] ^ state[c], 7);
 }
 
-// Overwrites a secret; volatile keeps the compiler from dropping the stores.
+// Overwrites a secret, a multiple of 8 bytes; volatile keeps the compiler from dropping the stores.
 static void erase(void *secret, size_t size)
 {
-    volatile uint8_t *bytes = secret;
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = 0;
+    typedef uint64_t word [[gnu::may_alias, gnu::aligned(1)]];
+    volatile word *words = secret;
+    for (size_t i = 0; i < size / sizeof *words; i++)
+        words[i] = 0;
 }
 
 void chacha20_block(const uint8_t key[CHACHA20_KEY_BYTES], uint32_t counter,

@@ -45,7 +45,7 @@ void entropy_fill(void *to, size_t size_bytes)
 
 uint64_t entropy_word(void)
 {
-    static uint64_t stock[32];
+    static uint64_t stock[60]; // with the generator's next key 8 blocks, to the last byte
     static unsigned count;
     if (count == 0) {
         entropy_fill(stock, sizeof stock);

@@ -207,22 +207,71 @@ static const char *piece_problem(const struct capos_load_piece *piece,
     return nullptr;
 }
 
-static enum status load_piece(struct space *space, struct memory_object *file,
-                              const struct capos_load_piece *piece, const char **out_reason)
+// Memory that was committed for several pieces at once: what is left of it for the next ones.
+struct committed {
+    uint64_t start;
+    uint64_t end;
+};
+
+static bool is_whole_pages(uint64_t length_bytes)
 {
-    enum protection protection = (enum protection)piece->protection;
+    return length_bytes != 0 && length_bytes % PAGE_BYTES == 0;
+}
+
+// How much memory a piece has in common with those behind it: of the same protection, each where
+// the one before it ends.
+static uint64_t common_bytes(const struct capos_load_piece *piece, const uint8_t *behind,
+                             uint32_t behind_bytes)
+{
+    uint64_t bytes = piece->length_bytes, sum;
+    struct capos_load_piece next;
+    for (uint32_t at = 0; is_whole_pages(bytes) && at < behind_bytes; at += sizeof next) {
+        memcpy(&next, behind + at, sizeof next);
+        if (next.kind != CAPOS_LOAD_COMMIT || next.protection != piece->protection ||
+            next.address != piece->address + bytes || !is_whole_pages(next.length_bytes) ||
+            __builtin_add_overflow(bytes, next.length_bytes, &sum))
+            break;
+        bytes = sum;
+    }
+    return bytes;
+}
+
+// Commits the memory of a piece, unless that was done for the one before it.
+static enum status commit_piece(struct space *space, const struct capos_load_piece *piece,
+                                const uint8_t *behind, uint32_t behind_bytes,
+                                struct committed *committed, const char **out_reason)
+{
+    if (committed->start == committed->end || piece->address != committed->start) {
+        uint64_t bytes = common_bytes(piece, behind, behind_bytes), address;
+        enum status status =
+            space_allocate(space, bytes, piece->address, (enum protection)piece->protection,
+                           &address, out_reason);
+        if (status != STATUS_OK)
+            return status;
+        *committed = (struct committed){.start = address, .end = address + bytes};
+    }
+    committed->start += piece->length_bytes;
+    return STATUS_OK;
+}
+
+static enum status load_piece(struct space *space, struct memory_object *file,
+                              const struct capos_load_piece *piece, const uint8_t *behind,
+                              uint32_t behind_bytes, struct committed *committed,
+                              const char **out_reason)
+{
     uint64_t address;
     *out_reason = piece_problem(piece, file);
     if (*out_reason != nullptr)
         return STATUS_INVALID_ARGUMENT;
     if (piece->kind == CAPOS_LOAD_MAP)
         return space_map_image(space, file, piece->offset_bytes, piece->length_bytes,
-                               piece->address, protection, &address, out_reason);
-    enum status status = space_allocate(space, piece->length_bytes, piece->address, protection,
-                                        &address, out_reason);
+                               piece->address, (enum protection)piece->protection, &address,
+                               out_reason);
+    enum status status =
+        commit_piece(space, piece, behind, behind_bytes, committed, out_reason);
     if (status == STATUS_OK && piece->copy_bytes > 0)
-        space_fill(space, address + piece->offset_bytes % PAGE_BYTES, file, piece->offset_bytes,
-                   piece->copy_bytes);
+        space_fill(space, piece->address + piece->offset_bytes % PAGE_BYTES, file,
+                   piece->offset_bytes, piece->copy_bytes);
     return status;
 }
 
@@ -241,6 +290,7 @@ static enum status load_pieces(struct space *space, struct memory_object *file,
                                const struct wire_data *pieces, const char **out_reason)
 {
     uint64_t room_bytes = CAPOS_LOAD_COPY_BYTES_MAX;
+    struct committed committed = {};
     struct capos_load_piece piece;
     static_assert(PROCESS_BUILDER_LOAD_PARAMS_PIECES_BYTES_MAX ==
                   CAPOS_LOAD_PIECES_MAX * sizeof piece);
@@ -256,7 +306,9 @@ static enum status load_pieces(struct space *space, struct memory_object *file,
             return STATUS_INVALID_ARGUMENT;
         }
         room_bytes -= copied_bytes;
-        enum status status = load_piece(space, file, &piece, out_reason);
+        uint32_t next = at + (uint32_t)sizeof piece;
+        enum status status = load_piece(space, file, &piece, pieces->data + next,
+                                        pieces->size_bytes - next, &committed, out_reason);
         if (status != STATUS_OK)
             return status;
     }

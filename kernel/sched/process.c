@@ -43,7 +43,7 @@ static enum status capset_create(struct process *process)
 {
     if (budget_charge(process->budget, CHARGE_KERNEL, PAGE_BYTES) != STATUS_OK)
         return STATUS_OVERLOADED;
-    process->capset_frame = frame_get_zeroed(0);
+    process->capset_frame = frame_get_one_zeroed();
     ASSERT(process->capset_frame != 0); // it is charged
     process->capset = arch_frame_pointer(process->capset_frame);
     *process->capset = (struct capos_capset){
@@ -143,6 +143,7 @@ enum status process_start(struct process *process, uint64_t entry, uint64_t stac
 {
     ASSERT(process->state == PROCESS_BUILDING);
     uint8_t priority = process->first_priority;
+    space_place_kernel_frames(&process->space, stack_pointer);
     struct thread *thread = thread_create(process, priority, priority);
     if (thread == nullptr)
         return STATUS_OVERLOADED;
@@ -153,6 +154,7 @@ enum status process_start(struct process *process, uint64_t entry, uint64_t stac
         thread_destroy(thread);
         return STATUS_OVERLOADED;
     }
+    space_expect_write(&process->space, stack_pointer - 1);
     arch_thread_init(&thread->arch, entry, stack_pointer, thread->ring.user_address,
                      process->capset_address, argument);
     process->state = PROCESS_ALIVE;

@@ -652,11 +652,10 @@ static void load_puts_each_byte_where_it_belongs(void)
 }
 
 // Each of these spoils a builder of its own.
-static void check_load(struct capos_load_piece piece, size_t pieces_bytes, uint64_t address,
-                       size_t contents_bytes, enum status expected)
+static void check_pieces(const struct capos_load_piece *pieces, size_t pieces_bytes,
+                         uint64_t address, size_t contents_bytes, enum status expected)
 {
     static const uint8_t contents[4096];
-    struct capos_load_piece pieces[2] = {piece, piece};
     memory_object_cap object = {}, view = {};
     process_builder_cap builder = builder_create("load");
     CHECK_OK(memory_budget_create_memory_object(test_budget(), 100 * PAGE, &object));
@@ -667,6 +666,56 @@ static void check_load(struct capos_load_piece piece, size_t pieces_bytes, uint6
     process_builder_cap_release(&builder);
     memory_object_cap_release(&view);
     memory_object_cap_release(&object);
+}
+
+static void check_load(struct capos_load_piece piece, size_t pieces_bytes, uint64_t address,
+                       size_t contents_bytes, enum status expected)
+{
+    struct capos_load_piece pieces[2] = {piece, piece};
+    check_pieces(pieces, pieces_bytes, address, contents_bytes, expected);
+}
+
+// The kernel commits what lies together at once; each piece is looked at all the same.
+static void load_refuses_pieces_that_only_their_sum_makes_good(void)
+{
+    constexpr enum status ok = STATUS_OK, bad = STATUS_INVALID_ARGUMENT;
+    constexpr uint8_t commit = CAPOS_LOAD_COMMIT, write = PROTECTION_READ_WRITE;
+    constexpr uint64_t all = UINT64_MAX & ~(PAGE - 1);
+    static const struct {
+        struct capos_load_piece pieces[3];
+        enum status expected;
+    } cases[] = {
+        {{{CODE, PAGE, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, 2 * PAGE, 0, PAGE + 8, commit, write, 0, 0},
+          {CODE + 3 * PAGE, PAGE, 8, 8, commit, write, 0, 0}},
+         ok},
+        {{{CODE, PAGE, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, PAGE, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, PAGE, 0, 8, commit, write, 0, 0}},
+         STATUS_FAILED}, // the range is taken
+        {{{CODE, PAGE - 8, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE - 8, 8, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, PAGE, 0, 8, commit, write, 0, 0}},
+         bad},
+        {{{CODE, PAGE, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, PAGE / 2, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE + PAGE / 2, PAGE / 2, 0, 8, commit, write, 0, 0}},
+         bad},
+        {{{CODE, PAGE, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, 0, 0, 0, commit, write, 0, 0},
+          {CODE + PAGE, PAGE, 0, 8, commit, write, 0, 0}},
+         bad},
+        {{{CODE, all, 0, 8, commit, write, 0, 0},
+          {CODE - PAGE, 2 * PAGE, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, PAGE, 0, 8, commit, write, 0, 0}},
+         bad},
+        {{{CODE, PAGE, 0, 8, commit, write, 0, 0},
+          {CODE + PAGE, PAGE, 8, PAGE, commit, write, 0, 0}, // more than fits
+          {CODE + 2 * PAGE, PAGE, 0, 8, commit, write, 0, 0}},
+         bad},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_pieces(cases[i].pieces, sizeof cases[i].pieces, 0, 0, cases[i].expected);
 }
 
 static void load_refuses_what_no_piece_may_be(void)
@@ -940,6 +989,7 @@ static void tests(void)
     RUN(map_refuses_what_the_object_or_the_space_forbids);
     RUN(two_mappings_do_not_overlap);
     RUN(load_puts_each_byte_where_it_belongs);
+    RUN(load_refuses_pieces_that_only_their_sum_makes_good);
     RUN(load_refuses_what_no_piece_may_be);
     RUN(the_name_of_a_grant_is_checked);
     RUN(the_capset_has_an_end);

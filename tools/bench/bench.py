@@ -44,7 +44,7 @@ LIMITS = {
     'page_fault': 500,
     'map_touch_unmap': 2400,
     'thread_create_join': 5800,
-    'spawn_exit_wait': 23000,
+    'spawn_exit_wait': 20000,
     'file_open_close': 6000,
     'file_read_4096': 2500,
     'file_read_mib': 142900,

@@ -26,7 +26,7 @@ struct capos_spawner {
     park_space_cap park;        // the same
     entropy_source_cap entropy; // id 0: random numbers derive from the parent's own
     // Private: random numbers in stock.
-    uint64_t random[32];
+    uint64_t random[60]; // so many that the kernel's generator wastes nothing
     uint32_t random_count;
 };
 
