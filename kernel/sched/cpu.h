@@ -31,6 +31,7 @@ struct cpu {
     struct cpu *woken_by;       // for whose queue this one was woken and hasn't come yet
     uint64_t switched_ns;       // what was charged up to
     uint64_t slice_end_ns;      // when current has to make room; UINT64_MAX when alone
+    uint64_t balance_ns;        // not before that a thread changes places with another CPU's
     uint64_t timer_ns;          // what arch_timer_set was last told
     bool tsc_allowed;           // what arch_set_tsc_allowed was last told
     struct frame_cache frames;

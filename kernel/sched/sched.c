@@ -14,8 +14,8 @@
 //  4. If a timeout is pending, one CPU's timer is set no later than the earliest: that of
 //     timeouts_cpu, at timeouts_ns.
 //
-// Not done: moving threads between busy CPUs, so three busy threads on two CPUs get a half, a
-// half and a whole; and a budget has its share on each CPU on which it runs, not of all together.
+// Not done: a budget has its share on each CPU on which it runs, not of all together; and balance
+// counts threads, whatever their weight.
 // Tested in tests/core/smp_test.c and timer_test.c, and in tests/system/storm_test.c.
 
 #include <kernel/sched/sched.h>
@@ -31,6 +31,8 @@
 #include <kernel/sched/thread.h>
 
 constexpr unsigned LOOK_MAX = 8; // threads of a queue that are looked at for another CPU
+// How long two CPUs stay as they are of which one has one thread more.
+constexpr uint64_t BALANCE_NS = 4 * SCHED_SLICE_NS;
 
 struct cpu boot_cpu;
 
@@ -310,6 +312,64 @@ static struct thread *steal(struct cpu *cpu)
         catch_up(cpu, best);
     }
     return best;
+}
+
+// ---- Balance ---------------------------------------------------------------------------
+
+// Those that run, or would like to.
+static uint32_t load_of(const struct cpu *cpu)
+{
+    return cpu->queue_count + (cpu->current != nullptr);
+}
+
+// The busy CPU with the least load.  One that idles takes threads by itself.
+static struct cpu *least_busy_beside(const struct cpu *cpu)
+{
+    struct cpu *least = nullptr;
+    for (uint32_t i = 0; i < arch_cpu_count(); i++) {
+        struct cpu *other = arch_cpu_at(i);
+        if (other == cpu || other->current == nullptr)
+            continue;
+        if (least == nullptr || load_of(other) < load_of(least))
+            least = other;
+    }
+    return least;
+}
+
+// Of the first threads of a queue the one that is on this CPU for the longest time and may
+// run on another; nullptr if none may.
+static struct thread *queue_oldest_for(const struct cpu *from, const struct cpu *to)
+{
+    struct thread *oldest = nullptr;
+    unsigned looked = 0;
+    for (struct thread *thread = queue_first(from); thread != nullptr && looked < LOOK_MAX;
+         thread = lane_next(thread, from->queue), looked++) {
+        if (may_run_on(thread, to) &&
+            (oldest == nullptr || thread->moved_ns < oldest->moved_ns))
+            oldest = thread;
+    }
+    return oldest;
+}
+
+// Moves one thread to a CPU with fewer of them, at the end of a slice here.  With one thread of
+// difference the two exchange who is crowded, so that is done in turns: three busy threads on two
+// CPUs have two thirds of a CPU each, over time.
+static void balance(struct cpu *cpu)
+{
+    uint64_t now_ns = cpu->switched_ns;
+    struct cpu *to = least_busy_beside(cpu);
+    if (to == nullptr || load_of(to) >= cpu->queue_count ||
+        (load_of(to) + 1 == cpu->queue_count && now_ns < cpu->balance_ns))
+        return;
+    struct thread *thread = queue_oldest_for(cpu, to);
+    if (thread == nullptr)
+        return;
+    queue_remove(cpu, thread);
+    move(thread, to);
+    thread->moved_ns = now_ns;
+    cpu->balance_ns = to->balance_ns = now_ns + BALANCE_NS;
+    queue_woken(to, thread);
+    notify(to);
 }
 
 // Queues a thread that may not run here where it may: on a CPU that is idle, or where it ran
@@ -620,6 +680,8 @@ void sched_preempt(void)
         lane_lead(&first->contender, &cpu->current->contender) > (int64_t)LANE_CREDIT_NS / 2;
     if (slice_over || far_behind)
         current_queue(cpu);
+    if (slice_over)
+        balance(cpu);
 }
 
 // ---- Hand-over ----------------------------------------------------------------------

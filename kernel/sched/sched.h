@@ -10,6 +10,8 @@
 // on one CPU.
 // Several CPUs: a thread that waits in a queue is offered to an idle CPU, which is kicked and
 // takes it; a CPU that runs out of threads looks into the other queues itself.
+// Balance: at the end of a slice a CPU gives a thread to a busy one that has fewer.  So only CPUs
+// on which somebody waits look at the others, and who runs alone is left alone.
 #pragma once
 
 #include <kernel/sched/thread.h>

@@ -78,6 +78,7 @@ struct thread {
     uint32_t op_cache_count;
     struct contender contender; // in the lane of its budget, on `cpu`
     struct cpu *cpu;            // where it runs, is queued, or ran last
+    uint64_t moved_ns;          // when it was moved to `cpu` for balance
     uint64_t affinity;          // bit i: may run on CPU i
     enum latency_class latency_class;
     enum latency_class latency_max;

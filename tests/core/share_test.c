@@ -152,6 +152,17 @@ CORE_TEST(the_weight_decides_the_share)
     CHECK(about(percent_of(heavy, 400), 50));
 }
 
+CORE_TEST(the_weight_decides_the_share_of_all_cpus)
+{
+    struct actor *light = actor_create("light"), *heavy = actor_create("heavy");
+    add_threads(light, 7, THREAD_AFFINITY_ALL);
+    add_threads(heavy, 7, THREAD_AFFINITY_ALL);
+    sched_set_weight(heavy->budget, 300);
+    (void)percent_of(light, 50); // until they have spread
+    CHECK(percent_of(light, 400) + 10 >= CPUS * 25 && percent_of(light, 400) <= CPUS * 25 + 10);
+    CHECK(percent_of(heavy, 400) + 10 >= CPUS * 75);
+}
+
 CORE_TEST(the_lightest_budget_is_not_starved_and_holds_nobody_up)
 {
     struct actor *light = spinner("light");
@@ -282,6 +293,7 @@ int main(void)
     RUN(a_hog_does_not_cost_others_their_throughput);
     RUN(a_hog_on_all_cpus_leaves_a_single_thread_half_a_cpu_at_least);
     RUN(the_weight_decides_the_share);
+    RUN(the_weight_decides_the_share_of_all_cpus);
     RUN(the_lightest_budget_is_not_starved_and_holds_nobody_up);
     RUN(a_share_that_was_not_used_is_not_saved_up);
     RUN(priorities_divide_the_share_of_a_budget_and_no_other);

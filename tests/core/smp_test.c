@@ -624,6 +624,90 @@ CORE_TEST(the_lightest_thread_is_not_starved)
     CHECK(about(run_ns(light), 10 * SCHED_SLICE_NS, 4 * SCHED_SLICE_NS));
 }
 
+// ---- Balance ----------------------------------------------------------------------------
+
+// Processes that spin on any of the first `cpus` CPUs; all of them start on the first.
+static void crowd_make(struct actor **actors, unsigned count, uint32_t cpus)
+{
+    for (unsigned i = 0; i < count; i++)
+        actors[i] = pinned("one of many");
+    for (unsigned i = 0; i < count; i++)
+        sched_set_affinity(actor_thread(actors[i]), (UINT64_C(1) << cpus) - 1);
+}
+
+static bool all_ran(struct actor *const *actors, unsigned count, uint64_t wanted_ns)
+{
+    bool ok = true;
+    for (unsigned i = 0; i < count; i++)
+        ok &= about(run_ns(actors[i]), wanted_ns, wanted_ns / 20);
+    return ok;
+}
+
+CORE_TEST(three_busy_threads_have_two_thirds_of_a_cpu_each)
+{
+    struct actor *actors[3];
+    crowd_make(actors, 3, 2);
+    let_run(600 * SCHED_SLICE_NS);
+    CHECK(all_ran(actors, 3, 400 * SCHED_SLICE_NS));
+}
+
+CORE_TEST(seven_busy_threads_share_four_cpus)
+{
+    struct actor *actors[7];
+    crowd_make(actors, 7, 4);
+    let_run(1400 * SCHED_SLICE_NS);
+    CHECK(all_ran(actors, 7, 800 * SCHED_SLICE_NS));
+}
+
+CORE_TEST(a_crowd_on_one_cpu_spreads_over_the_busy_ones)
+{
+    struct actor *actors[9];
+    for (uint32_t i = 1; i < CPUS; i++)
+        sched_set_affinity(actor_thread(spinner_on(i, "at home")), UINT64_C(1) << i);
+    crowd_make(actors, 9, CPUS);
+    let_run(12 * SCHED_SLICE_NS);
+    for (uint32_t i = 0; i < CPUS; i++)
+        CHECK_EQ(arch_cpu_at(i)->queue_count + 1, 3); // 12 threads
+}
+
+CORE_TEST(balanced_cpus_exchange_no_threads)
+{
+    struct actor *actors[4];
+    crowd_make(actors, 4, 2);
+    let_run(20 * SCHED_SLICE_NS);
+    const struct cpu *cpus[4];
+    for (unsigned i = 0; i < 4; i++)
+        cpus[i] = actor_thread(actors[i])->cpu;
+    for (unsigned step = 0; step < 100; step++) {
+        let_run(SCHED_SLICE_NS);
+        for (unsigned i = 0; i < 4; i++)
+            CHECK(actor_thread(actors[i])->cpu == cpus[i]);
+    }
+}
+
+CORE_TEST(a_thread_that_may_not_run_elsewhere_is_not_moved_for_balance)
+{
+    struct actor *crowded[3] = {pinned("a"), pinned("b"), pinned("c")};
+    struct actor *alone = spinner_on(1, "alone");
+    sched_set_affinity(actor_thread(alone), 1 << 1);
+    let_run(300 * SCHED_SLICE_NS);
+    CHECK(all_ran(crowded, 3, 100 * SCHED_SLICE_NS));
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_EQ(actor_thread(crowded[i])->cpu->index, 0);
+}
+
+CORE_TEST(a_lone_thread_beside_a_crowd_that_may_not_come_is_not_interrupted)
+{
+    (void)pinned("a");
+    (void)pinned("b");
+    struct actor *alone = spinner_on(1, "alone");
+    let_run(50 * SCHED_SLICE_NS);
+    CHECK_EQ(arch_cpu_at(1)->timer_ns, UINT64_MAX);
+    CHECK_EQ(cpu_of(alone), 1);
+}
+
+// ---- Latency ----------------------------------------------------------------------------
+
 CORE_TEST(an_interactive_thread_goes_first_when_it_wakes)
 {
     struct actor *sleeper = sleeper_on(0, 10 * SCHED_SLICE_NS);
@@ -850,6 +934,12 @@ int main(void)
     RUN(a_process_that_gains_a_timer_may_read_the_clock_on_its_cpu);
     RUN(a_thread_runs_in_proportion_to_its_priority);
     RUN(the_lightest_thread_is_not_starved);
+    RUN(three_busy_threads_have_two_thirds_of_a_cpu_each);
+    RUN(seven_busy_threads_share_four_cpus);
+    RUN(a_crowd_on_one_cpu_spreads_over_the_busy_ones);
+    RUN(balanced_cpus_exchange_no_threads);
+    RUN(a_thread_that_may_not_run_elsewhere_is_not_moved_for_balance);
+    RUN(a_lone_thread_beside_a_crowd_that_may_not_come_is_not_interrupted);
     RUN(an_interactive_thread_goes_first_when_it_wakes);
     RUN(an_interactive_thread_runs_at_the_first_decision_after_its_deadline);
     RUN(an_interactive_thread_that_spins_gets_its_share_and_a_head_start);
