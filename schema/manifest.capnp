@@ -154,4 +154,6 @@ struct RunRequest {
   # Disks whose files it gets.  The block devices are theirs: none can be granted beside them.
   memoryDirectories @10 :List(MemoryDirectory) $A.maxCount(4);
   # Directories in memory that it gets.
+  outputBytesMax @11 :UInt64 $A.unit("bytes");
+  # What it may write through its grant "stdio", as in StdIO.limit; 0: no limit.
 }

@@ -19,7 +19,7 @@ interface StdIO @0xa75df329f22bac7f $A.home(service) {
 
   write @1 WriteParams -> WriteResults $A.pending;
   # Completes when all bytes are accepted, in the order of the calls.  If
-  # nobody reads that stream any more: `disconnected`.
+  # nobody reads that stream any more: `disconnected`; beyond its limit: `overloaded`.
 
   info @2 () -> InfoResults;
   # What is at the other end.
@@ -28,6 +28,21 @@ interface StdIO @0xa75df329f22bac7f $A.home(service) {
   # Completes when the window's size is another than the given one; at once if it is.
   # `unimplemented` if whoever serves it can't know.
 
+  limit @4 LimitParams -> LimitResults;
+  # A StdIO through which so many bytes are written, to both streams together, and no
+  # more: a write beyond them does nothing and is `overloaded`, whoever else writes.
+  # It takes them from this one's own allowance, if that has one; releasing it doesn't
+  # bring them back.  What is read is the same.  `overloaded` if whoever serves it keeps
+  # as many allowances as it can; `unimplemented` if it keeps none.
+
+  struct LimitParams {
+    bytesMax @0 :UInt64 $A.unit("bytes");
+    # The new allowance, at most what this one has left.
+  }
+  struct LimitResults {
+    stdio @0 :StdIO;
+    # The new StdIO.
+  }
   struct ReadParams {
     maxBytes @0 :UInt32 $A.unit("bytes");
     # The most to return, 1 to 61440.

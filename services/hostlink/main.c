@@ -5,8 +5,9 @@
 // init, and carries both over the frames of abi/host_link.h.  Calls are received straight
 // into the memory that the device reads, so output isn't copied here.
 //
-//     link.c     frames and credits, without a device
-//     console.c  the virtio console
+//     link.c       frames and credits, without a device
+//     allowance.c  what may be written through a StdIO with a limit
+//     console.c    the virtio console
 //
 // Invariants:
 //  1. Output of a stream goes out in the order of the calls, and only as far as the host
@@ -17,6 +18,7 @@
 // What it doesn't do: line editing, signals; a terminal is the host's.
 // Grants: memory, endpoint, devices, dma, interrupts; console, for its last words.
 // Tested by link_test.c and by every booted test.
+#include "allowance.h"
 #include "console.h"
 #include "link.h"
 
@@ -24,6 +26,7 @@
 #include <capos/panic.h>
 #include <capos/server.h>
 
+#include <gen/capos/endpoint.h>
 #include <gen/capos/host_control.h>
 #include <gen/capos/stdio.h>
 #include <string.h>
@@ -34,6 +37,7 @@ constexpr uint32_t RECEIVE_BYTES = STDIO_WRITE_PARAMS_BYTES_MAX;
 static struct link link_state;
 static struct console_memory receive_memory;
 static struct capos_server server;
+static endpoint_cap endpoint;
 
 // ---- Calls that wait ---------------------------------------------------------------
 
@@ -122,10 +126,38 @@ static void on_write(void *, struct capos_server_call *call,
         stdio_write_reply(call);
         return;
     }
+    if (!allowance_take(call->word, params->data.size_bytes)) {
+        capos_server_fail(call, STATUS_OVERLOADED,
+                          "data: more than this StdIO's allowance has left");
+        return;
+    }
     enum link_stream stream = params->stream == OUTPUT_STREAM_ERROR ? LINK_ERROR : LINK_OUTPUT;
     queue_put(&writes[stream], call);
     writes_send(stream);
     console_poll();
+}
+
+static void on_limit(void *, struct capos_server_call *call,
+                     const struct stdio_limit_params *params)
+{
+    uint64_t word;
+    capos_cap_id object;
+    enum status status = allowance_make(call->word, params->bytes_max, &word);
+    if (status != STATUS_OK) {
+        capos_server_fail(call, status,
+                          status == STATUS_OVERLOADED
+                              ? "hostlink keeps 64 allowances at most"
+                              : "bytesMax: at most what this StdIO has left");
+        static_assert(ALLOWANCE_COUNT_MAX == 64);
+        return;
+    }
+    if (endpoint_mint(endpoint, INTERFACE_STDIO, word, &object) != STATUS_OK) {
+        allowance_end(word);
+        capos_server_fail(call, STATUS_OVERLOADED, "hostlink is out of memory");
+        return;
+    }
+    struct capos_transfer transfer = capos_transfer_move(object);
+    stdio_limit_reply(call, &(struct stdio_limit_results){.stdio = 0}, &transfer, 1);
 }
 
 // ---- Input -------------------------------------------------------------------------
@@ -185,7 +217,7 @@ static void on_read(void *, struct capos_server_call *call,
         console_poll();
         return;
     }
-    call->word = bytes_max; // all clients are alike here, so the word is free for this
+    call->word = bytes_max; // all clients are alike in this, so the word is free for it
     wait_detached(&reads, call);
 }
 
@@ -375,7 +407,12 @@ static void on_received(const uint8_t *data, uint32_t size_bytes)
 static void on_call(void *, struct capos_server_call *call)
 {
     static const struct stdio_server_ops stdio = {
-        .read = on_read, .write = on_write, .info = on_info, .wait_resize = on_wait_resize};
+        .read = on_read,
+        .write = on_write,
+        .info = on_info,
+        .wait_resize = on_wait_resize,
+        .limit = on_limit,
+    };
     static const struct host_control_server_ops host_control = {
         .finish = on_finish, .refuse = on_refuse, .trace = on_trace};
     if (call->interface_id == INTERFACE_STDIO)
@@ -384,6 +421,11 @@ static void on_call(void *, struct capos_server_call *call)
         host_control_serve(&host_control, nullptr, call);
     else
         capos_server_fail(call, STATUS_UNIMPLEMENTED, "hostlink serves StdIO and HostControl");
+}
+
+static void on_released(void *, uint64_t word)
+{
+    allowance_end(word);
 }
 
 static void on_open(void)
@@ -398,8 +440,8 @@ int main(void)
 {
     static const struct console_handlers handlers = {
         .on_open = on_open, .on_received = on_received, .on_sent = on_sent};
-    static const struct capos_server_handlers calls = {.on_call = on_call};
-    endpoint_cap endpoint;
+    static const struct capos_server_handlers calls = {.on_call = on_call,
+                                                       .on_released = on_released};
     link_init(&link_state);
     console_start(&handlers, RECEIVE_COUNT * capos_server_buffer_bytes(RECEIVE_BYTES),
                   &receive_memory);

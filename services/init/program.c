@@ -16,6 +16,7 @@
 #include <gen/capos/boot_package.h>
 #include <gen/capos/memory_budget.h>
 #include <gen/capos/process.h>
+#include <gen/capos/stdio.h>
 #include <gen/wire/manifest.h>
 #include <stdio.h>
 #include <string.h>
@@ -255,6 +256,27 @@ static bool memory_directories_add(struct program *program, const struct wire_li
     return true;
 }
 
+// Narrows its StdIO to so many bytes of output.
+static bool output_limit(struct program *program, uint64_t bytes_max)
+{
+    enum status status = STATUS_NOT_FOUND;
+    for (uint32_t i = 0; i < program->grant_count; i++) {
+        struct capos_transfer *granted = &program->grants[i].capability;
+        stdio_cap limited;
+        if (strcmp(program->grants[i].name, "stdio") != 0)
+            continue;
+        status = stdio_limit((stdio_cap){granted->cap}, bytes_max, &limited);
+        if (status == STATUS_OK)
+            *granted = capos_transfer_move(limited.id);
+    }
+    if (status == STATUS_OK)
+        return true;
+    report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the program's output can't be limited: %s",
+                  status == STATUS_NOT_FOUND ? "it is granted no \"stdio\""
+                                             : status_reason(status));
+    return false;
+}
+
 // All but the budget, which is of what is left when the services run that these need:
 // *out_budget is its place.
 static bool grants_collect(struct program *program, const struct capos_spawner *spawner,
@@ -276,6 +298,8 @@ static bool grants_collect(struct program *program, const struct capos_spawner *
             !grant_add_asked(program, asked, name))
             return false;
     }
+    if (asked->output_bytes_max != 0 && !output_limit(program, asked->output_bytes_max))
+        return false;
     return directories_add(program, &asked->directories) && disks_add(program, &asked->disks) &&
            memory_directories_add(program, &asked->memory_directories);
 }

@@ -88,6 +88,16 @@ def a_hundred_megabytes_pass_intact():
         assert got.hexdigest() == wanted
 
 
+def output_has_a_limit_if_asked_for():
+    done = capos('run', '--output-max', '100000', 'flood', '1000000', timeout=TIMEOUT)
+    expect(done, 1)  # it is told, and says so
+    assert 90000 <= len(done.stdout) <= 100000, len(done.stdout)
+    pattern = b''.join(at.to_bytes(8, 'little') for at in range(0, 100000, 8))
+    assert done.stdout == pattern[:len(done.stdout)]
+    expect(capos('run', '--output-max', '100000', 'flood', '100000', timeout=TIMEOUT), 0,
+           pattern)
+
+
 def input_that_is_not_read_stays_in_its_file():
     with temporary_folder() as folder:
         path = os.path.join(folder, 'lines')
@@ -235,7 +245,7 @@ def programs_are_compiled_from_any_folder_and_from_parts():
 
 main([hello_comes_back, the_exit_status_is_the_programs, arguments_and_environment_arrive,
       stdout_and_stderr_are_apart, every_byte_value_passes_both_ways,
-      a_hundred_megabytes_pass_intact, input_that_is_not_read_stays_in_its_file,
+      a_hundred_megabytes_pass_intact, output_has_a_limit_if_asked_for, input_that_is_not_read_stays_in_its_file,
       a_system_whose_link_to_the_host_ends_is_our_failure, faults_are_named_with_their_function,
       a_stack_overflow_is_a_fault, output_before_a_fault_is_kept,
       a_loop_without_end_times_out,

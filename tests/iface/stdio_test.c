@@ -101,6 +101,39 @@ static void a_stream_that_is_none_is_refused(void)
     CHECK(stdio_write(stdio(), (enum output_stream)999, "x", 1) != STATUS_OK);
 }
 
+static void a_limit_is_used_up_and_nobody_elses(void)
+{
+    stdio_cap limited = {}, narrower = {}, none = {};
+    CHECK_OK(stdio_limit(stdio(), 8, &limited));
+    CHECK_OK(stdio_limit(limited, 5, &narrower));
+    CHECK_STATUS(stdio_limit(limited, 4, &none), STATUS_INVALID_ARGUMENT);
+    CHECK_STATUS(stdio_write(limited, OUTPUT_STREAM_OUTPUT, "# no", 4), STATUS_OVERLOADED);
+    CHECK_OK(stdio_write(limited, OUTPUT_STREAM_OUTPUT, "# \n", 3));
+    CHECK_STATUS(stdio_write(limited, OUTPUT_STREAM_ERROR, "\n", 1), STATUS_OVERLOADED);
+    CHECK_OK(stdio_write(limited, OUTPUT_STREAM_ERROR, "", 0));
+    CHECK_OK(stdio_info(limited, nullptr, nullptr, nullptr, nullptr, nullptr));
+    CHECK_OK(stdio_write(narrower, OUTPUT_STREAM_OUTPUT, "# ab\n", 5));
+    CHECK_STATUS(stdio_write(narrower, OUTPUT_STREAM_OUTPUT, "\n", 1), STATUS_OVERLOADED);
+    CHECK_OK(stdio_write(stdio(), OUTPUT_STREAM_OUTPUT, "# others go on\n", 15));
+    stdio_cap_release(&narrower);
+    stdio_cap_release(&limited);
+}
+
+static void allowances_run_out_and_come_back(void)
+{
+    stdio_cap limited[65] = {};
+    enum status status = STATUS_OK;
+    uint32_t count = 0;
+    while (count < 65 && status == STATUS_OK)
+        count += (status = stdio_limit(stdio(), 1, &limited[count])) == STATUS_OK;
+    CHECK_STATUS(status, STATUS_OVERLOADED);
+    CHECK_OK(stdio_write(stdio(), OUTPUT_STREAM_OUTPUT, "", 0)); // those without go on
+    for (uint32_t i = 0; i < count; i++)
+        stdio_cap_release(&limited[i]);
+    CHECK_OK(stdio_limit(stdio(), 1, &limited[0])); // it hears of releases before later calls
+    stdio_cap_release(&limited[0]);
+}
+
 // Whether there is input depends on who runs the test; a read that waits is withdrawn.
 static void a_read_that_waits_is_cancelled(void)
 {
@@ -126,6 +159,8 @@ static void tests(void)
     RUN(many_writes_are_in_flight_and_keep_their_order);
     RUN(more_than_the_bound_is_refused);
     RUN(a_stream_that_is_none_is_refused);
+    RUN(a_limit_is_used_up_and_nobody_elses);
+    RUN(allowances_run_out_and_come_back);
     RUN(a_read_that_waits_is_cancelled);
 }
 

@@ -17,10 +17,12 @@
 #include <gen/capos/memory_budget.h>
 #include <gen/capos/notification.h>
 #include <gen/capos/process.h>
+#include <gen/capos/stdio.h>
 #include <gen/capos/thread.h>
 #include <gen/capos/timer.h>
 #include <gen/capos/virtual_memory.h>
 #include <gen/interfaces.h>
+#include <stdio.h>
 
 constexpr uint64_t CULPRIT_BYTES = UINT64_C(12) << 20;
 
@@ -31,6 +33,7 @@ static virtual_memory_cap culprit_memory;
 static console_cap culprit_console;
 static timer_cap culprit_timer;
 static echo_cap culprit_echo;
+static stdio_cap culprit_stdio;
 
 static enum status take_a_slot(void)
 {
@@ -51,6 +54,13 @@ static enum status take_user_memory(void)
 static enum status write_to_the_console(void)
 {
     return console_write(culprit_console, ".", 1);
+}
+
+// A line that whoever reads the tests' output passes over.
+static enum status write_to_the_host(void)
+{
+    static const char line[] = "# from a program that writes too much\n";
+    return stdio_write(culprit_stdio, OUTPUT_STREAM_OUTPUT, line, sizeof line - 1);
 }
 
 // Calls that stay, in storage that does.
@@ -147,6 +157,7 @@ static int culprit(enum status (*operation)(void))
     EXPECT_OK(console_cap_find("console", &culprit_console));
     EXPECT_OK(timer_cap_find("timer", &culprit_timer));
     EXPECT_OK(echo_cap_find("echo", &culprit_echo));
+    EXPECT_OK(stdio_cap_find("stdio", &culprit_stdio));
     int line = ask(operation);
     notification_cap bell; // the parent waits for it
     EXPECT_OK(notification_cap_find("bell", &bell));
@@ -172,6 +183,11 @@ static int child_takes_user_memory(void)
 static int child_writes_to_the_console(void)
 {
     return culprit(write_to_the_console);
+}
+
+static int child_writes_to_the_host(void)
+{
+    return culprit(write_to_the_host);
 }
 
 static int child_makes_calls(void)
@@ -209,14 +225,16 @@ static void work(void)
             virtual_memory_allocate(test_memory(), 8192, 0, PROTECTION_READ_WRITE, &address));
         *(volatile uint64_t *)address = i;
         CHECK_OK(virtual_memory_unmap(test_memory(), address, 8192));
-        if (i % 20 == 0)
+        if (i % 20 == 0) {
             CHECK_CHILD("ends", nullptr, 0);
+            CHECK(printf("# at work beside a culprit\n") > 0 && fflush(stdout) == 0);
+        }
     }
 }
 
 static enum status culprit_start(const char *role, memory_budget_cap budget,
-                                 notification_cap bell, console_cap console, echo_cap echo,
-                                 struct capos_process *out_process)
+                                 notification_cap bell, console_cap console, stdio_cap stdio,
+                                 echo_cap echo, struct capos_process *out_process)
 {
     const char *const arguments[] = {"quota_test", role};
     const struct capos_spawn_grant grants[] = {
@@ -226,6 +244,7 @@ static enum status culprit_start(const char *role, memory_budget_cap budget,
         {"bell", capos_transfer_copy(bell.id)},
         {"console", capos_transfer_copy(console.id)},
         {"echo", capos_transfer_copy(echo.id)},
+        {"stdio", capos_transfer_copy(stdio.id)},
     };
     const struct capos_spawn_request request = {
         .name = role,
@@ -244,6 +263,7 @@ static void run_culprit(const char *role)
     memory_budget_cap budget = {};
     notification_cap bell = {};
     console_cap all = {test_grant("console", INTERFACE_CONSOLE)}, console = {};
+    stdio_cap own = {test_grant("stdio", INTERFACE_STDIO)}, stdio = {};
     endpoint_cap endpoint = {};
     echo_cap echo = {};
     struct capos_process process = {};
@@ -256,7 +276,8 @@ static void run_culprit(const char *role)
     CHECK_OK(memory_budget_create_endpoint(test_budget(), 8, &endpoint));
     CHECK_OK(endpoint_mint(endpoint, INTERFACE_ECHO, 1, &echo.id));
     CHECK_OK(console_limit(all, 40, &console));
-    if (!CHECK_OK(culprit_start(role, budget, bell, console, echo, &process)))
+    CHECK_OK(stdio_limit(own, 80, &stdio));
+    if (!CHECK_OK(culprit_start(role, budget, bell, console, stdio, echo, &process)))
         return;
     CHECK_OK(notification_wait(bell, 3, &bits));
     CHECK_EQ(bits, 1);
@@ -270,6 +291,7 @@ static void run_culprit(const char *role)
     echo_cap_release(&echo);
     endpoint_cap_release(&endpoint);
     console_cap_release(&console);
+    stdio_cap_release(&stdio);
     notification_cap_release(&bell);
     CHECK_OK(memory_budget_info(budget, nullptr, &used_bytes, nullptr, nullptr));
     CHECK_EQ(used_bytes, 0);
@@ -294,6 +316,11 @@ static void who_uses_up_user_memory_is_alone_with_it(void)
 static void who_writes_too_much_is_alone_with_it(void)
 {
     run_culprit("writes to the console");
+}
+
+static void who_writes_too_much_to_the_host_is_alone_with_it(void)
+{
+    run_culprit("writes to the host");
 }
 
 static void who_makes_too_many_calls_is_alone_with_it(void)
@@ -413,6 +440,7 @@ static void tests(void)
     RUN(who_uses_up_kernel_memory_is_alone_with_it);
     RUN(who_uses_up_user_memory_is_alone_with_it);
     RUN(who_writes_too_much_is_alone_with_it);
+    RUN(who_writes_too_much_to_the_host_is_alone_with_it);
     RUN(who_makes_too_many_calls_is_alone_with_it);
     RUN(who_fills_the_queue_of_its_server_is_alone_with_it);
     RUN(who_has_many_busy_threads_has_one_share);
@@ -426,6 +454,7 @@ int main(int argc, char **argv)
         {"takes kernel memory", child_takes_kernel_memory},
         {"takes user memory", child_takes_user_memory},
         {"writes to the console", child_writes_to_the_console},
+        {"writes to the host", child_writes_to_the_host},
         {"makes calls", child_makes_calls},
         {"fills a queue", child_fills_a_queue},
         {"spins", child_spins},

@@ -56,6 +56,7 @@ uint32_t request_encode(const struct run_options *options, const struct storage 
     run_request_set_trace(request, options->trace || options->audit_file != nullptr);
     run_request_set_trace_capture_bytes(request, options->trace ? TRACE_CAPTURE_BYTES : 0);
     run_request_set_cpu_weight(request, options->cpu_weight);
+    run_request_set_output_bytes_max(request, options->output_bytes_max);
     struct wire_text_list_builder list =
         run_request_init_arguments(request, options->argument_count);
     for (uint32_t i = 0; i < options->argument_count; i++)

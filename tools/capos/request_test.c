@@ -22,6 +22,7 @@ static void a_request_decodes_to_what_was_asked(void)
                                   .environment = {"A=1"},
                                   .environment_count = 1,
                                   .cpu_weight = 7,
+                                  .output_bytes_max = 8,
                                   .arguments = arguments,
                                   .argument_count = 3};
     static const struct storage storage = {
@@ -38,6 +39,7 @@ static void a_request_decodes_to_what_was_asked(void)
     CHECK(wire_text_equals(request.program, "program"));
     CHECK(wire_text_equals(request.symbol_name, "prog"));
     CHECK_EQ(request.cpu_weight, 7);
+    CHECK_EQ(request.output_bytes_max, 8);
     CHECK_EQ(request.arguments.count, 3);
     CHECK(element_is(&request.arguments, 0, "prog"));
     CHECK(element_is(&request.arguments, 1, "-x"));

@@ -17,6 +17,7 @@ enum {
     MEMORY,
     CPUS,
     CPU_WEIGHT,
+    OUTPUT_MAX,
     TIMEOUT,
     TTY,
     VERBOSE,
@@ -41,6 +42,8 @@ const struct option run_option_table[] = {
     [CPUS] = {"--cpus", "N", "CPUs of the machine, 1 to 16 (1)"},
     [CPU_WEIGHT] = {"--cpu-weight", "N",
                     "the program's share of busy CPUs, 1 to 10000; each service has 100 (100)"},
+    [OUTPUT_MAX] = {"--output-max", "BYTES",
+                    "what the program may write to stdout and stderr together"},
     [TIMEOUT] = {"--timeout", "S", "end the machine after S seconds, with status 124"},
     [TTY] = {"--tty", nullptr, "edit lines in the machine, for programs that use the terminal"},
     [VERBOSE] = {"--verbose", nullptr,
@@ -122,6 +125,11 @@ static enum option_step apply_once(struct run_options *options, size_t option,
         if (!read_number(value, 1, RUN_CPU_WEIGHT_MAX, &options->cpu_weight))
             return wrong(problem, "--cpu-weight takes a whole number from 1 to %u, not %.80s",
                          RUN_CPU_WEIGHT_MAX, value);
+        return OPTION_FOUND;
+    case OUTPUT_MAX:
+        if (!read_number(value, 1, UINT32_MAX, &options->output_bytes_max))
+            return wrong(problem, "--output-max takes a whole number from 1 to %u, not %.80s",
+                         UINT32_MAX, value);
         return OPTION_FOUND;
     case TIMEOUT:
         if (!read_timeout(value, &options->timeout_ms))

@@ -33,13 +33,14 @@ struct run_options {
     bool memory_given; // by --mem
     uint32_t cpu_count;
     uint32_t cpu_weight;
-    uint64_t timeout_ms;    // 0: none
-    const char *system;     // the manifest's name
-    bool trace;             // print a line per call
-    const char *trace_file; // to there; nullptr: to stderr
-    bool trace_json;        // as JSON
-    const char *audit_file; // who used what; nullptr: not wanted
-    bool tty;               // the terminal's keys go to the machine
+    uint32_t output_bytes_max; // 0: no limit
+    uint64_t timeout_ms;       // 0: none
+    const char *system;        // the manifest's name
+    bool trace;                // print a line per call
+    const char *trace_file;    // to there; nullptr: to stderr
+    bool trace_json;           // as JSON
+    const char *audit_file;    // who used what; nullptr: not wanted
+    bool tty;                  // the terminal's keys go to the machine
     bool verbose;
     const char *gdb;        // nullptr: no debugger; else a port, or the path of a socket
     const char *extra_file; // a file of the host for the boot package; nullptr: none

@@ -23,7 +23,7 @@ static void options_end_at_the_program(void)
 {
     struct run_options options;
     CHECK_EQ(read_line("--grant timer --grant entropy --env A=1 --mem 32 --cpus 4 "
-                       "--cpu-weight 300 --timeout 1.5 --verbose prog --mem 3",
+                       "--cpu-weight 300 --output-max 99 --timeout 1.5 --verbose prog --mem 3",
                        &options),
              OPTION_END);
     CHECK_EQ(options.grant_count, 2);
@@ -32,6 +32,7 @@ static void options_end_at_the_program(void)
     CHECK(options.memory_mib == 32 && options.memory_given);
     CHECK_EQ(options.cpu_count, 4);
     CHECK_EQ(options.cpu_weight, 300);
+    CHECK_EQ(options.output_bytes_max, 99);
     CHECK_EQ(options.timeout_ms, 1500);
     CHECK(options.verbose && options.gdb == nullptr);
     CHECK_EQ(options.argument_count, 3);
@@ -45,6 +46,7 @@ static void the_defaults_are_the_documented_ones(void)
     CHECK(options.memory_mib == 64 && !options.memory_given);
     CHECK_EQ(options.cpu_count, 1);
     CHECK_EQ(options.cpu_weight, 100);
+    CHECK_EQ(options.output_bytes_max, 0);
     CHECK_EQ(options.timeout_ms, 0);
     CHECK_EQ(options.grant_count, 0);
     CHECK(strcmp(options.system, "default") == 0 && !options.tty);
@@ -101,6 +103,10 @@ static void bad_values_name_the_legal_ones(void)
     problem_is("--cpus 17 p", "not 17");
     problem_is("--cpu-weight 0 p", "--cpu-weight takes a whole number from 1 to 10000, not 0");
     problem_is("--cpu-weight 10001 p", "not 10001");
+    problem_is("--output-max 0 p",
+               "--output-max takes a whole number from 1 to 4294967295, not 0");
+    problem_is("--output-max 4294967296 p", "not 4294967296");
+    problem_is("--output-max 1k p", "not 1k");
     problem_is("--cpus two p", "not two");
     problem_is("--mem 11 p", "--mem takes whole MiB from 12 to 1048576, not 11");
     problem_is("--mem -1 p", "not -1");
