@@ -243,9 +243,11 @@ static enum status call_run(struct invocation *invocation, struct object *object
     // Results that don't fit leave the capabilities that the method made for them.
     ASSERT(result_cap_count == 0 || status == STATUS_NO_RESULT_SPACE);
     call_drop_result_caps(invocation);
+    if (status != STATUS_PENDING)
+        status = call_failed(invocation, object, status);
     if (set->count > 0)
-        transfer_drop(set);
-    return status == STATUS_PENDING ? status : call_failed(invocation, object, status);
+        transfer_drop(set); // what is given away may be the object itself
+    return status;
 }
 
 enum status call_kernel_object(struct thread *thread, const struct capos_sqe *sqe,
@@ -274,9 +276,10 @@ enum status call_kernel_object(struct thread *thread, const struct capos_sqe *sq
         status = call_take_result_room(&invocation, method);
     if (status == STATUS_OK)
         return call_run(&invocation, object, method, &set);
+    status = call_refuse(object, status);
     if (set.count > 0)
         transfer_drop(&set);
-    return call_refuse(object, status);
+    return status;
 }
 
 enum status call_kernel_object_in_ring(struct thread *thread, const struct capos_sqe *sqe,

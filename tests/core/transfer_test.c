@@ -281,6 +281,23 @@ CORE_TEST(cancel_brings_a_moved_capability_back)
     CHECK_EQ(notification->hold_count, 1);
 }
 
+CORE_TEST(what_is_called_may_be_given_away_and_the_call_refused)
+{
+    make_pair();
+    uint64_t used_bytes = client->budget->used_bytes;
+    struct budget *budget = budget_split(client->budget, 4 * PAGE_BYTES);
+    capos_cap_id own = actor_give_own(client, &budget->object, CAPOS_HOLD_MOVE);
+    struct capos_transfer given = {.cap = own, .how = CAPOS_TRANSFER_GIVE};
+    struct actor_call call =
+        call_of(own, INTERFACE_MEMORY_BUDGET, MEMORY_BUDGET_METHOD_CREATE_REVOCABLE);
+    WITH(&call, memory_budget_create_revocable_params, .target = 1); // there is only 0
+    call.transfers = &given;
+    call.transfer_count = 1;
+    CHECK_STATUS(actor_call(client, &call).result, STATUS_BAD_TRANSFER);
+    CHECK(actor_object(client, own) == nullptr);
+    CHECK_EQ(client->budget->used_bytes, used_bytes);
+}
+
 CORE_TEST(the_end_of_the_server_brings_moved_capabilities_back)
 {
     make_pair();
@@ -519,6 +536,7 @@ int main(void)
     RUN(modes_are_narrowed_and_bind_the_receiver);
     RUN(a_bad_descriptor_moves_nothing);
     RUN(cancel_brings_a_moved_capability_back);
+    RUN(what_is_called_may_be_given_away_and_the_call_refused);
     RUN(the_end_of_the_server_brings_moved_capabilities_back);
     RUN(the_end_of_the_sender_drops_what_it_had_on_the_way);
     RUN(an_answer_carries_capabilities);
