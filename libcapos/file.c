@@ -522,6 +522,45 @@ uint32_t capos_file_write(struct capos_file *file, uint64_t offset, const void *
     return 0;
 }
 
+// One piece, in the window or in a message.
+static uint32_t append_piece(struct capos_file *file, const uint8_t *data, size_t byte_count,
+                             uint32_t *out_written, uint64_t *out_offset)
+{
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    file_cap cap = {file->id};
+    if (byte_count <= WRITE_BYTES || !window_open(file)) {
+        size_t count = byte_count < WRITE_BYTES ? byte_count : WRITE_BYTES;
+        return ENDED(file_append(cap, data, count, &outcome, out_written, out_offset));
+    }
+    uint32_t count = byte_count < WINDOW_BYTES ? (uint32_t)byte_count : WINDOW_BYTES;
+    memcpy(file->window, data, count);
+    return ENDED(file_buffer_append((file_buffer_cap){file->window_buffer}, cap, count, 0,
+                                    &outcome, out_written, out_offset));
+}
+
+uint32_t capos_file_append(struct capos_file *file, const void *data, size_t byte_count,
+                           size_t *out_written, uint64_t *out_offset)
+{
+    *out_written = 0;
+    if (file->read_only)
+        return FILE_OUTCOME_READ_ONLY;
+    while (*out_written < byte_count) {
+        size_t rest = byte_count - *out_written;
+        uint32_t written = 0;
+        uint64_t offset = 0;
+        uint32_t error =
+            append_piece(file, (const uint8_t *)data + *out_written, rest, &written, &offset);
+        if (error != 0)
+            return error;
+        if (written == 0 || written > rest)
+            return failed(STATUS_BAD_MESSAGE); // the service lies
+        *out_written += written;
+        *out_offset =
+            offset + written - *out_written; // where they began, if nobody came between
+    }
+    return 0;
+}
+
 uint32_t capos_file_load(const struct capos_directory *from, const char *path, size_t bytes_max,
                          void **out_data, size_t *out_bytes)
 {

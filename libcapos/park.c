@@ -83,6 +83,11 @@ static bool unpark(struct ring_client *ring, const void *word, uint32_t count,
     return true;
 }
 
+void park_wake_later(struct ring_client *ring, const void *word, uint32_t count)
+{
+    (void)unpark(ring, word, count, nullptr);
+}
+
 void capos_unpark(const void *word, uint32_t count)
 {
     struct ring_client *ring = &thread_self()->ring;

@@ -3,8 +3,8 @@
 //
 // A program is a static PIE: it is linked at address 0 and relocates itself, before it
 // touches anything that a relocation fills in.  Then come, in this order, the thread
-// block with the ring client, the thread-local variables, the read-only protection of
-// what was relocated, and main.
+// block with the ring client, the read-only protection of what was relocated, and what
+// program.c does.
 // What a program must know of its own file its loader has written into the startup block:
 // the kernel for the first process, a parent for all others.
 //
@@ -12,7 +12,6 @@
 // Tested by every booted program; tests/system has those that look at the parts.
 #include "start.h"
 #include "thread.h"
-#include "tls.h"
 
 #include <capos/capset.h>
 #include <capos/panic.h>
@@ -20,8 +19,6 @@
 
 #include <gen/capos/virtual_memory.h>
 #include <lib/elf.h>
-#include <stdlib.h>
-#include <string.h>
 
 constexpr uint64_t PAGE = 4096;
 
@@ -115,48 +112,7 @@ relocate_rela(uint64_t bias, const struct relocation *table, uint64_t table_byte
     relocate_relr(bias, (const uint64_t *)(bias + relr), relr_bytes);
 }
 
-// ---- Thread block and thread-local variables ---------------------------------------
-
-// Room for the thread block and the thread-local variables of most programs; larger ones
-// get pages of their own.
-constexpr uint64_t TLS_STATIC_BYTES = 1024;
-constexpr uint64_t TLS_STATIC_ALIGNMENT = 64;
-static alignas(TLS_STATIC_ALIGNMENT) uint8_t
-    thread_static[TLS_STATIC_BYTES + sizeof(struct thread)];
-static_assert(TLS_STATIC_BYTES % TLS_STATIC_ALIGNMENT == 0);
-
-// Pages for variables that don't fit the static room, with the thread block behind them.
-static struct thread *thread_pages(const struct capos_startup *startup)
-{
-    uint64_t below = (tls_bytes_below(startup) + PAGE - 1) & ~(PAGE - 1);
-    uint64_t bytes = below + PAGE;
-    uint64_t address;
-    virtual_memory_cap memory;
-    static_assert(sizeof(struct thread) <= PAGE && ELF_TLS_ALIGNMENT_MAX <= PAGE);
-    if (capos_find("memory", INTERFACE_VIRTUAL_MEMORY, &memory.id) != STATUS_OK ||
-        virtual_memory_reserve(memory, bytes, 0, 0, &address) != STATUS_OK ||
-        virtual_memory_commit(memory, address, bytes, PROTECTION_READ_WRITE) != STATUS_OK)
-        capos_panic("no memory for %llu bytes of thread-local variables",
-                    (unsigned long long)startup->tls_bytes);
-    return (struct thread *)(address + below);
-}
-
-static void tls_init(const struct capos_startup *startup, struct thread *first)
-{
-    if (startup->tls_bytes == 0)
-        return;
-    struct thread *thread = first;
-    if (tls_bytes_below(startup) > TLS_STATIC_BYTES ||
-        startup->tls_alignment > TLS_STATIC_ALIGNMENT) {
-        thread = thread_pages(startup);
-        *thread = *first;
-        thread->self = thread;
-        thread_set_self(thread);
-    }
-    tls_fill(thread, startup);
-}
-
-// ---- The way to main ---------------------------------------------------------------
+// ---- The way to the program ----------------------------------------------------------
 
 // Makes what the relocation wrote read-only, if the program may change its memory.
 static void relro_protect(const struct capos_startup *startup)
@@ -171,7 +127,10 @@ static void relro_protect(const struct capos_startup *startup)
         capos_panic("the relocated data can't be made read-only");
 }
 
-int main(int argc, char **argv);
+// Room for the first thread's block, and below it for the thread-local variables of most programs.
+static alignas(TLS_STATIC_ALIGNMENT) uint8_t
+    thread_static[TLS_STATIC_BYTES + sizeof(struct thread)];
+
 [[noreturn, gnu::used]] void capos_start(void *ring, const struct capos_capset *capset,
                                          struct capos_startup *startup);
 
@@ -185,14 +144,13 @@ capos_start(void *ring, const struct capos_capset *capset, struct capos_startup 
     relocate(startup->image_bias);
 
     struct thread *thread = (struct thread *)(thread_static + TLS_STATIC_BYTES);
-    thread->self = thread;
+    thread->self = thread->block = thread;
     thread->canary = startup->canary; // for code that was compiled to look there
     __stack_chk_guard = startup->canary;
     thread_set_self(thread);
     process_start.capset = capset;
     process_start.startup = startup;
     ring_client_init(&thread->ring, ring);
-    tls_init(startup, thread);
     relro_protect(startup);
-    exit(main((int)startup->argument_count, (char **)startup->arguments));
+    program_start(thread, startup);
 }

@@ -5,6 +5,9 @@
 // thread-local variables lie below the block, its first word is its own address, and the
 // word at 0x28 is the canary of the stack protector.  The ring client lies here too, so
 // the client works before there is any thread-local variable, and each thread has its own.
+//
+// The block is found by the word at 0x20, which the psABI leaves to the system: so a C library
+// may have a block of its own at the FS base, and keep this one elsewhere (posix/thread.c).
 #pragma once
 
 #include <abi/ring.h>
@@ -53,10 +56,12 @@ struct ring_client {
 
 struct thread {
     struct thread *self;
-    uint64_t reserved[4];
+    uint64_t reserved[3];
+    struct thread *block; // the thread's, as seen from the FS base: this one, if that is here
     uint64_t canary;
     struct ring_client ring;
     struct capos_thread *created; // the thread of this block; nullptr: the program's first
+    void *slot;                   // of capos_thread_slot
 };
 static_assert(offsetof(struct thread, canary) == 0x28);
 
@@ -64,13 +69,16 @@ static_assert(offsetof(struct thread, canary) == 0x28);
 // written with relaxed atomics: the start of a thread orders it.
 extern bool threads_started;
 
-// Makes a block the calling thread's.
-void thread_set_self(struct thread *thread);
+// Makes an address the calling thread's FS base.
+void thread_set_self(void *base);
 
 // The first instruction of every thread but the first (arch/x86_64/entry.c), and the function
 // that it calls with what the kernel put into the registers (threads.c).
 void capos_thread_entry(void);
 struct capos_capset;
+// Stores 0 to a word, unless the address is null, and enters the kernel with what is submitted,
+// from then on without using memory; the submissions end the thread (arch/x86_64/entry.c).
+[[noreturn]] void thread_end_enter(uint32_t *word);
 [[noreturn]] void thread_main(void *ring, const struct capos_capset *capset,
                               struct capos_thread *thread);
 
@@ -142,6 +150,8 @@ static inline void ring_wait(struct ring_client *ring)
 {
     ring_wait_for(ring, 1);
 }
+// Submits the waking of sleepers of a word, without handing it to the kernel (park.c).
+void park_wake_later(struct ring_client *ring, const void *word, uint32_t count);
 // Hands the submissions to the kernel without waiting.
 void ring_flush(struct ring_client *ring);
 // Releases a capability that may not be held any more.

@@ -201,9 +201,11 @@ enum status capos_thread_create(struct capos_thread **out_thread, int (*run)(voi
     if (status != STATUS_OK)
         return status;
 
-    thread->thread.self = &thread->thread; // the ring client is thread_main's
+    thread->thread.self = thread->thread.block =
+        &thread->thread; // the ring client is thread_main's
     thread->thread.canary = thread_self()->canary;
     thread->thread.created = thread;
+    thread->thread.slot = nullptr;
     thread->run = run;
     thread->argument = argument;
     thread->state = THREAD_RUNNING;
@@ -219,6 +221,43 @@ enum status capos_thread_create(struct capos_thread **out_thread, int (*run)(voi
     }
     *out_thread = thread;
     return STATUS_OK;
+}
+
+// ---- Memory of others ----------------------------------------------------------------
+
+void capos_thread_set_base(void *base)
+{
+    ((struct thread *)base)->block = thread_self();
+    thread_set_self(base);
+}
+
+enum status capos_thread_start_at(void *stack_top, void *base, int (*run)(void *argument),
+                                  void *argument)
+{
+    thread_spawner_cap spawner;
+    thread_handle_cap handle;
+    enum status status = grants_find();
+    if (status == STATUS_OK)
+        status = thread_spawner_cap_find("threads", &spawner);
+    if (status != STATUS_OK)
+        return status;
+    struct capos_thread *thread =
+        (struct capos_thread *)(((uint64_t)stack_top - sizeof *thread) &
+                                ~(BLOCK_ALIGNMENT - 1));
+    *thread = (struct capos_thread){.run = run, .argument = argument};
+    thread->thread.self = thread->thread.block = &thread->thread;
+    thread->thread.canary = thread_self()->canary;
+    ((struct thread *)base)->block = &thread->thread;
+    status = thread_spawner_start(spawner, (uint64_t)capos_thread_entry, (uint64_t)thread,
+                                  (uint64_t)thread, (uint64_t)base, 0, &handle);
+    if (status == STATUS_OK)
+        capos_release(handle.id);
+    return status;
+}
+
+void **capos_thread_slot(void)
+{
+    return &thread_self()->slot;
 }
 
 // ---- Ending --------------------------------------------------------------------------
@@ -288,4 +327,23 @@ enum status capos_thread_set_latency(enum latency_class latency_class)
     if (status == STATUS_OK)
         status = thread_control_set_latency_class(control, latency_class);
     return status;
+}
+
+void capos_thread_end(uint32_t *word, void *address, size_t byte_count)
+{
+    struct ring_client *ring = &thread_self()->ring;
+    thread_control_cap control;
+    struct capos_call call;
+    ring_client_fini(ring);
+    if (control_find(&control) != STATUS_OK)
+        capos_panic("a thread can't end without the grant thread");
+    if (word != nullptr)
+        park_wake_later(ring, word, 1);
+    enum status status =
+        byte_count == 0 ? thread_control_exit_begin(&call, control, 0)
+                        : thread_control_exit_and_unmap_begin(&call, control, 0,
+                                                              (uint64_t)address, byte_count);
+    if (status != STATUS_OK)
+        capos_panic("a thread can't end");
+    thread_end_enter(word);
 }

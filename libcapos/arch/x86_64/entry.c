@@ -15,6 +15,7 @@
 
 static_assert(CAPOS_SYS_EXIT == 0 && CAPOS_SYS_CAP_ENTER == 1);
 static_assert(offsetof(struct thread, self) == 0);
+static_assert(offsetof(struct thread, block) == THREAD_BLOCK_OFFSET);
 
 void _start(void);
 // Of start.c; an operand of the instruction below, so that the linker sees the reference.
@@ -41,6 +42,19 @@ void capos_start(void);
             "ud2"
             :
             : "i"(thread_main));
+}
+
+// RDI: the word.  From the store on the stack may be gone.
+[[gnu::naked, noreturn]] void thread_end_enter(uint32_t *)
+{
+    __asm__("testq %rdi, %rdi\n\t"
+            "jz 1f\n\t"
+            "movl $0, (%rdi)\n"
+            "1:\txorl %edi, %edi\n\t"
+            "xorl %esi, %esi\n\t"
+            "movl $1, %eax\n\t"
+            "syscall\n\t"
+            "ud2");
 }
 
 // RDI: struct fault_area, on top of the stack.  C is called with the x87 and SSE state of a new
@@ -98,7 +112,7 @@ void capos_start(void);
             "ud2");
 }
 
-[[gnu::naked]] void thread_set_self(struct thread *)
+[[gnu::naked]] void thread_set_self(void *)
 {
     __asm__("wrfsbase %rdi\n\t"
             "ret");

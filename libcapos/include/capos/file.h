@@ -145,6 +145,13 @@ void capos_file_close(struct capos_file *file);
 [[nodiscard]] uint32_t capos_file_write(struct capos_file *file, uint64_t offset,
                                         const void *data, size_t byte_count);
 
+// Writes at the end of the file, wherever that is; two that append don't overwrite each other, and
+// pieces of up to 2 KiB, or 64 KiB with the window, stay together.  The bytes are at *out_offset,
+// *out_written of them also if it fails.
+[[nodiscard]] uint32_t capos_file_append(struct capos_file *file, const void *data,
+                                         size_t byte_count, size_t *out_written,
+                                         uint64_t *out_offset);
+
 // Lends the bytes at an offset, up to 512 KiB, where they arrived: good until the next call with
 // the file.  None at the end.
 [[nodiscard]] uint32_t capos_file_peek(struct capos_file *file, uint64_t offset,

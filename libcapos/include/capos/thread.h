@@ -68,3 +68,26 @@ void capos_thread_detach(struct capos_thread *thread);
 
 // Lets other threads that are ready run first.  Without the grant "thread" it does nothing.
 void capos_thread_yield(void);
+
+// ---- Threads of a C library, or of another runtime that brings its own memory
+// ----------------
+
+// Starts a thread on memory that the caller provides: a stack, from `stack_top` downwards, of
+// which libcapos takes a small part at the top, and the FS base, whose word at 0x20 it sets.
+// The function ends the thread by capos_thread_end.  Nobody can join it. STATUS_NOT_FOUND,
+// STATUS_WRONG_INTERFACE: the program lacks "threads" or "thread"; else as ThreadSpawner.start.
+[[nodiscard]] enum status capos_thread_start_at(void *stack_top, void *base,
+                                                int (*run)(void *argument), void *argument);
+
+// Makes an address the FS base of the calling thread, which has its words to 0x28 in its
+// layout: its own address first, at 0x20 a word for libcapos.
+void capos_thread_set_base(void *base);
+
+// Ends the calling thread.  Somebody else may free its stack and what the FS base points to as
+// soon as `*word` is 0: that is stored when the thread needs them no more, and a sleeper of the
+// word is woken.  `word` may be null.  If `byte_count` isn't 0, the range of whole pages is
+// unmapped too.
+[[noreturn]] void capos_thread_end(uint32_t *word, void *address, size_t byte_count);
+
+// A word for what a runtime knows of the calling thread; null at first.
+[[nodiscard]] void **capos_thread_slot(void);
