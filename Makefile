@@ -8,6 +8,7 @@
 #   mk/system.mk     manifests, boot packages, the ISO
 #   mk/host.mk       the `capos` command, host unit tests, fuzz targets
 #   mk/volume.mk     volumes, `capos disk` and their tests
+#   mk/libc.mk      the C library and its sysroot
 #   mk/docs.mk       the documentation
 #   mk/verbs.mk      what people type: run, test, check, bench, fmt, gdb
 #
@@ -44,6 +45,7 @@ include mk/user.mk
 include mk/system.mk
 include mk/host.mk
 include mk/volume.mk
+include mk/libc.mk
 include mk/docs.mk
 include mk/verbs.mk
 

@@ -14,7 +14,8 @@ clean: ## Removes everything that was built
 # ---- Running -----------------------------------------------------------------------
 
 # What ./capos needs before it can run a program.
-ready: build/kernel/kernel.elf build/host/capos build/system/default.package build/system/terminal.package sdk
+ready: build/kernel/kernel.elf build/host/capos build/system/default.package build/system/terminal.package sdk \
+	$(if $(wildcard build/libc/sysroot/usr/lib/crt1.o),libc)
 
 PROGRAM ?=
 # What the shell of `make run` keeps from one run to the next.  Not in build/, for `make clean`.
@@ -55,7 +56,7 @@ test check: ## Runs all tests, exactly what continuous integration runs
 
 # T=TEXT runs only the jobs whose name contains it.
 T ?=
-test-all: all sdk demos-build unit-build fuzz-build iso volume-build
+test-all: all sdk demos-build unit-build fuzz-build iso volume-build libc-build
 	$(Q)$(PYTHON) -B tools/test/run.py $(if $T,--only $T)
 
 FUZZ_SECONDS ?= 60

@@ -27,7 +27,7 @@ ASSEMBLY_FOLDERS = ('kernel/arch/x86_64/', 'libcapos/arch/')
 MACHINE_FOLDER = 'libcapos/arch/x86_64/'    # its headers have a twin for host tests
 ASSEMBLY = re.compile(r'\b(__asm__|__asm|asm)\b\s*(volatile|goto|inline|__volatile__)?\s*\(')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
-FOLDERS = ('abi', 'lib', 'kernel', 'libcapos', 'services', 'programs', 'examples', 'tests',
+FOLDERS = ('abi', 'lib', 'kernel', 'libcapos', 'posix', 'services', 'programs', 'examples', 'tests',
            'tools', 'volume')
 
 
@@ -64,7 +64,8 @@ def target_of(path, quote, name, root):
         return os.path.normpath(os.path.join(os.path.dirname(path), name))
     for prefix, folder in (('abi/', 'abi/include/'), ('lib/', 'lib/include/'),
                            ('capos/', 'libcapos/include/'), ('test/', 'tests/include/'),
-                           ('volume/', 'volume/include/'), ('kernel/', ''), ('tests/', '')):
+                           ('volume/', 'volume/include/'), ('kernel/', ''), ('posix/', ''),
+                           ('tests/', '')):
         if name.startswith(prefix):
             return folder + name
     if name.startswith('gen/'):

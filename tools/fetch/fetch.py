@@ -4,8 +4,10 @@
 
     fetch.py NAME       the files of third_party/NAME/pin.txt into build/third_party/NAME
 
-What was fetched once is kept in $XDG_CACHE_HOME/capos/sources, or ~/.cache/capos/sources.  If it
-can't be had, one line says what is missing and why, and the status is 1.
+A pin names an npm package with the files to take out of it, or the tarball of a Debian source
+package (tools/fetch/debian.py).  What was fetched once is kept in $XDG_CACHE_HOME/capos/sources, or
+~/.cache/capos/sources.  If it can't be had, one line says what is missing and why, and the status
+is 1.
 """
 
 import hashlib
@@ -15,24 +17,26 @@ import sys
 import tarfile
 import tempfile
 
+import debian
+from missing import Missing
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NPM_SECONDS = 120
 
 
-class Missing(Exception):
-    """Why a source can't be had."""
-
-
 def read_pin(name):
-    """(the npm package, [(path in it, SHA-256)])."""
-    package, files = None, []
+    """(what fetches it, the package, [(path in it, SHA-256)])."""
+    how, package, files = None, None, []
     with open(os.path.join(ROOT, 'third_party', name, 'pin.txt'), encoding='utf-8') as pin:
         for words in map(str.split, pin):
             if words and words[0] == 'npm':
-                package = words[1]
+                how, package = from_npm, words[1]
+            elif words and words[0] == 'debian':
+                how, package = from_debian, words[1]
+                files.append((words[2], words[3]))
             elif words and words[0] == 'file':
                 files.append((words[1], words[2]))
-    return package, files
+    return how, package, files
 
 
 def cache_folder():
@@ -72,22 +76,31 @@ def npm_pack(package, folder):
     return os.path.join(folder, packed[0])
 
 
-def fetch(name):
-    """Returns {file name: bytes}."""
-    package, files = read_pin(name)
-    with tempfile.TemporaryDirectory(prefix='capos-fetch-') as folder:
-        found = {}
-        with tarfile.open(npm_pack(package, folder)) as archive:
-            for path, digest in files:
-                data = archive.extractfile(path).read()
-                if hashlib.sha256(data).hexdigest() != digest:
-                    raise Missing(f'{path} of {package} is not the file that is pinned')
-                found[os.path.basename(path)] = data
+def from_npm(package, files, folder):
+    with tarfile.open(npm_pack(package, folder)) as archive:
+        return {path: archive.extractfile(path).read() for path, _ in files}
+
+
+def from_debian(package, files, folder):
+    found = {}
+    for name, digest in files:
+        with open(debian.fetch(package, name, digest, folder), 'rb') as file:
+            found[name] = file.read()
     return found
 
 
+def fetch(how, package, files):
+    """Returns {file name: bytes}."""
+    with tempfile.TemporaryDirectory(prefix='capos-fetch-') as folder:
+        found = how(package, files, folder)
+    for path, digest in files:
+        if hashlib.sha256(found[path]).hexdigest() != digest:
+            raise Missing(f'{path} of {package} is not the file that is pinned')
+    return {os.path.basename(path): data for path, data in found.items()}
+
+
 def provide(name):
-    package, files = read_pin(name)
+    how, package, files = read_pin(name)
     target = os.path.join(ROOT, 'build', 'third_party', name)
     cache = os.path.join(cache_folder(), package)
     wanted = [(os.path.basename(path), digest) for path, digest in files]
@@ -98,7 +111,7 @@ def provide(name):
             with open(os.path.join(cache, file), 'rb') as source:
                 write(os.path.join(target, file), source.read())
         return
-    for file, data in fetch(name).items():
+    for file, data in fetch(how, package, files).items():
         write(os.path.join(target, file), data)
         try:
             write(os.path.join(cache, file), data)
