@@ -25,10 +25,10 @@ $(SYSROOT)/usr/lib/libc.a: $(MUSL_INPUTS)
 # calls and those that begin with capos_ are visible.  The linker leaves out what isn't used.
 build/posix/symbols: posix/calls.txt tools/libc/calls.py
 	$(Q)$(PYTHON) -B tools/libc/calls.py symbols $@
-build/posix/whole.o: $(POSIX_OBJECTS) build/user/libcapos.a
+build/posix/whole.o: $(POSIX_OBJECTS) build/user/libcapos.a mk/libc.mk
 	$(call say,LD,$@)
 	$(Q)$(LD) -r --undefined-glob='capos_*' $(POSIX_OBJECTS) build/user/libcapos.a $(USER_BUILTINS) -o $@
-$(SYSROOT)/usr/lib/crt1.o: build/posix/whole.o build/posix/symbols
+$(SYSROOT)/usr/lib/crt1.o: build/posix/whole.o build/posix/symbols mk/libc.mk
 	$(call say,OBJCOPY,$@)
 	@mkdir -p $(@D)
 	$(Q)$(OBJCOPY) --redefine-syms=build/posix/symbols $< $@.all
@@ -38,7 +38,7 @@ $(SYSROOT)/usr/lib/crt1.o: build/posix/whole.o build/posix/symbols
 
 # The generated clients, for programs that make native calls too.
 CLIENT_OBJECTS := $(call objects,user,$(LIB_SOURCES) $(WIRE_SOURCES) $(sort $(wildcard build/gen/capos/*.c)))
-build/posix/clients.o: $(CLIENT_OBJECTS)
+build/posix/clients.o: $(CLIENT_OBJECTS) mk/libc.mk
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LD) -r $(CLIENT_OBJECTS) -o $@

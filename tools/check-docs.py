@@ -13,7 +13,7 @@
    pages name tests.  Decisions are left out, which tell of a moment.
 4. docs/capos.md has every option that `capos COMMAND --help` has, and no other.
 5. No page claims a language that no make target proves.
-6. Every ```c block compiles for capOS.
+6. Every ```c block compiles for capOS, with the C library if it has headers of that.
 7. Every ```console block is a session: each `$ command` is run from the tree's root and
    must print exactly the lines below it (not with --no-run).  A block behind the words
    "into `build/FILE`:" is written into that file first, as a reader would.
@@ -39,6 +39,8 @@ INDENTED = re.compile(r'(?:^(?: {4}|\t).*\n)+', re.M)
 COMMAND = re.compile(r'(?:^|[;&|]|&&)\s*(?:\$ )?((?:make|(?:\./)?capos) [^;&|)\n]*)', re.M)
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.S)
 SESSION_TIMEOUT = 300
+COMPILER_HEADERS = ('stdint.h', 'stddef.h', 'stdarg.h', 'limits.h')
+NO_LIBC = 'build/libc/problem'      # why there is no C library here
 
 
 def pages(root):
@@ -258,6 +260,16 @@ def check_interfaces(root, folder, path):
 
 # ---- Code ---------------------------------------------------------------------------
 
+def profile(root, text):
+    """The options that C needs: headers that libcapos hasn't are the C library's.  None: that
+    isn't there."""
+    for header in re.findall(r'^#include <([\w.]+)>', text, re.M):
+        if header not in COMPILER_HEADERS and \
+                not os.path.exists(os.path.join(root, 'libcapos/include/c', header)):
+            return None if os.path.exists(os.path.join(root, NO_LIBC)) else []
+    return ['-fnative']
+
+
 def check_c(root, page, text, compiler):
     for match in FENCE.finditer(text):
         if match[1] != 'c':
@@ -266,8 +278,11 @@ def check_c(root, page, text, compiler):
             path = os.path.join(folder, 'block.c')
             with open(path, 'w', encoding='utf-8') as file:
                 file.write(match[2])
-            done = subprocess.run([compiler, 'cc', '-fsyntax-only', '-Wall', '-Werror', path],
-                                  capture_output=True, text=True, check=False)
+            options = profile(root, match[2])
+            if options is None:
+                continue
+            done = subprocess.run([compiler, 'cc', *options, '-fsyntax-only', '-Wall', '-Werror',
+                                   path], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             yield (f'{page}:{line_of(text, match.start())}: this C does not compile:\n'
                    f'{done.stderr}')

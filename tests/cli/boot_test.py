@@ -71,7 +71,7 @@ def a_hundred_megabytes_pass_intact():
         source = program + '.c'
         with open(source, 'w', encoding='utf-8') as file:
             file.write(CAT)
-        expect(capos('cc', '-o', program, source), 0)
+        expect(capos('cc', '-fnative', '-o', program, source), 0)
         data = os.path.join(folder, 'data')
         block = random.Random(7).randbytes(1_000_000)
         with open(data, 'wb') as file:
@@ -237,8 +237,8 @@ def programs_are_compiled_from_any_folder_and_from_parts():
                            ('main.c', 'int answer(void);\nint main(void) { return answer(); }\n')):
             with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
                 file.write(text)
-        expect(capos('cc', '-c', 'part.c', cwd=folder), 0)
-        expect(capos('cc', '-O1', '-o', 'whole', 'part.o', 'main.c', cwd=folder), 0)
+        expect(capos('cc', '-fnative', '-c', 'part.c', cwd=folder), 0)
+        expect(capos('cc', '-fnative', '-O1', '-o', 'whole', 'part.o', 'main.c', cwd=folder), 0)
         expect(capos('run', './whole', cwd=folder, timeout=TIMEOUT), 6, b'')
         expect(capos('run', 'whole', cwd=folder, timeout=TIMEOUT), 6, b'')
 

@@ -162,7 +162,7 @@ int cache_compile(const char *source_path, char out_path[PATH_BYTES])
 {
     static struct toolchain toolchain;
     uint8_t digest[32];
-    int status = toolchain_open(&toolchain);
+    int status = toolchain_open(&toolchain, PROFILE_NATIVE);
     if (status == 0)
         status = hash_inputs(&toolchain, source_path, digest);
     if (status == 0)

@@ -15,12 +15,15 @@ void cc_help(FILE *file)
 {
     fputs("Usage: capos cc [OPTION]... FILE...\n"
           "\n"
-          "Compiles C for capOS: clang with the flags of native programs, linked with\n"
-          "libcapos.  Takes clang's options; -c, -E and -S stop early as usual.\n"
+          "Compiles C for capOS with clang, and links it with the C library, which is\n"
+          "built at first use.  Takes clang's options; -c, -E and -S stop early as usual.\n"
+          "\n"
+          "  -fnative             for libcapos alone: no C library, no POSIX names\n"
           "\n"
           "Examples:\n"
-          "  capos cc -O2 -o hello examples/c/hello.c\n"
+          "  capos cc -O2 -o sorted sorted.c -lm\n"
           "  capos cc -c part.c && capos cc -o whole part.o main.c\n"
+          "  capos cc -fnative -O2 -o hello examples/c/hello.c\n"
           "\n"
           "The environment variables CAPOS_CLANG and CAPOS_LLD name other tools.\n",
           file);
@@ -32,6 +35,7 @@ struct plan {
     struct command inputs;  // sources, objects, archives, linker options; in order
     const char *output;
     bool link; // not stopped earlier by -c, -E, -S, ...
+    enum profile profile;
 };
 
 static bool is_one_of(const char *text, const char *const *list)
@@ -68,15 +72,26 @@ static void plan_argument(struct plan *plan, const char *argument, const char *n
                           bool *out_takes_next)
 {
     static const char *const stops[] = {
-        "-c", "-E", "-S", "-M", "-MM", "-fsyntax-only", "--version", "-###", nullptr};
-    static const char *const with_value[] = {"-I",  "-D",  "-U", "-include", "-isystem", "-MF",
-                                             "-MT", "-MQ", "-x", "-Xclang",  nullptr};
+        "-c",        "-E",           "-S",   "-M",   "-MM", "-fsyntax-only",
+        "--version", "-dumpmachine", "-###", nullptr};
+    static const char *const with_value[] = {
+        "-I",  "-D",  "-U",  "-include", "-isystem", "-idirafter", "-iquote",
+        "-MF", "-MT", "-MQ", "-x",       "-Xclang",  "--param",    nullptr};
+    // What a program for capOS is in any case, or never.
+    static const char *const ignored[] = {"-static", "-static-pie", "-pie",
+                                          "-no-pie", "-rdynamic",   nullptr};
     *out_takes_next = false;
     if (is_one_of(argument, stops))
         plan->link = false;
     if (strcmp(argument, "-o") == 0) {
         plan->output = next;
         *out_takes_next = true;
+    } else if (strcmp(argument, "-fnative") == 0) {
+        plan->profile = PROFILE_NATIVE;
+    } else if (is_one_of(argument, ignored)) {
+        return;
+    } else if (strcmp(argument, "-s") == 0) {
+        command_add(&plan->inputs, argument);
     } else if (strncmp(argument, "-Wl,", 4) == 0) {
         add_linker_options(&plan->inputs, argument + 4);
     } else if (argument[0] != '-' || strncmp(argument, "-l", 2) == 0 ||
@@ -90,13 +105,21 @@ static void plan_argument(struct plan *plan, const char *argument, const char *n
     }
 }
 
-// Hands everything to clang: -c and the like.
-static int run_clang(const struct toolchain *toolchain, int argument_count, char **arguments)
+// Hands the rest to clang: -c and the like.
+static int run_clang(const struct toolchain *toolchain, const struct plan *plan)
 {
     static struct command command;
     toolchain_clang(toolchain, &command);
-    for (int i = 0; i < argument_count; i++)
-        command_add(&command, arguments[i]);
+    command_add_all(&command, &plan->compile);
+    for (size_t i = 0; i < plan->inputs.count; i++) {
+        const char *input = plan->inputs.arguments[i];
+        if (input[0] != '-') // the others are the linker's
+            command_add(&command, input);
+    }
+    if (plan->output != nullptr) {
+        command_add(&command, "-o");
+        command_add(&command, plan->output);
+    }
     return command_run(&command);
 }
 
@@ -147,6 +170,7 @@ int cc_command(int argument_count, char **arguments)
         return 0;
     }
     plan.link = true;
+    plan.profile = PROFILE_LIBC;
     for (int i = 0; i < argument_count; i++) {
         bool takes_next;
         const char *next = i + 1 < argument_count ? arguments[i + 1] : nullptr;
@@ -155,12 +179,12 @@ int cc_command(int argument_count, char **arguments)
             return fail(2, "%s needs a value", arguments[i]);
         i += takes_next;
     }
-    int status = toolchain_open(&toolchain);
+    int status = toolchain_open(&toolchain, plan.profile);
     if (status != 0)
         return status;
     if (!plan.link)
-        return run_clang(&toolchain, argument_count, arguments);
+        return run_clang(&toolchain, &plan);
     if (plan.inputs.count == 0)
-        return fail(2, "which file?  For example: capos cc -o hello examples/c/hello.c");
+        return fail(2, "which file?  For example: capos cc -o hello hello.c");
     return compile_and_link(&toolchain, &plan);
 }
