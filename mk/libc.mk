@@ -64,7 +64,7 @@ libc: $(addprefix $(SYSROOT)/usr/lib/,libc.a crt1.o libcapos.a) build/libc/cc.fl
 
 # For the tests: where the source can't be had, the reason is left in a file.  Behind the builds whose
 # objects it shares: the inner make finds these made.
-libc-build: | host systems
+libc-build: | host systems sdk
 	$(Q)mkdir -p build/libc && rm -f build/libc/problem
 	$(Q)$(PYTHON) -B tools/fetch/fetch.py musl 2> build/libc/fetching && rm -f build/libc/fetching || \
 		mv build/libc/fetching build/libc/problem

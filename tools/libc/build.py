@@ -45,8 +45,11 @@ def tools():
 
 
 def run(*command, cwd=None):
+    # Our own make's flags are not for musl's.
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL')}
     done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, check=False)
+                          text=True, check=False, env=environment)
     if done.returncode != 0:
         raise Failed(f'{" ".join(command)}: status {done.returncode}\n'
                      f'{(done.stdout + done.stderr)[-4000:]}')
