@@ -43,7 +43,8 @@ NAVIGATION = [
                     'docs/design.md', 'docs/glossary.md']),
     ('Change', ['CONTRIBUTING.md', 'docs/decisions/README.md']),
     ('Reference', [REFERENCE + '/README.md', REFERENCE + '/errors.md',
-                   REFERENCE + '/manifest.md', REFERENCE + '/invariants.md', REFERENCE + '/']),
+                   'docs/posix-calls.md', REFERENCE + '/manifest.md',
+                   REFERENCE + '/invariants.md', REFERENCE + '/']),
 ]
 TITLES = {'README.md': 'capOS', REFERENCE + '/README.md': 'All interfaces',
           'docs/decisions/README.md': 'Decisions'}
