@@ -74,14 +74,24 @@ enum status invocation_fail(struct invocation *invocation, enum status status,
     return status;
 }
 
+// The buffer that was found good.
+static struct span result_span(const struct invocation *invocation)
+{
+    return (struct span){
+        .thread = invocation->thread,
+        .address = invocation->result,
+        .size_bytes = invocation->result_bytes_max,
+        .in_ring = invocation->result_in_ring,
+    };
+}
+
 struct op *invocation_defer(struct invocation *invocation, struct object *object,
                             void (*on_cancel)(struct op *op))
 {
-    struct op *op =
-        op_create(invocation->thread, invocation->sqe->user_data, object, on_cancel);
+    struct op *op = op_create(invocation->thread, invocation->user_data, object, on_cancel);
     if (op == nullptr)
         return nullptr;
-    op->result = invocation->result;
+    op->result = result_span(invocation);
     op_attend(op, &invocation->thread->ring);
     op_keep_object(op);
     return op;
@@ -113,9 +123,9 @@ void op_fail(struct op *op, enum status status, const char *reason)
 
 // Copies the message into the kernel and resolves the capabilities beside it.
 static enum status call_take_params(struct invocation *invocation, struct transfer_set *set,
+                                    const struct capos_sqe *sqe,
                                     const struct method_dispatch *method)
 {
-    const struct capos_sqe *sqe = invocation->sqe;
     if (sqe->params_bytes > method->params_bytes_max || sqe->params_bytes % 8 != 0)
         return STATUS_BAD_MESSAGE;
     if (sqe->params_bytes == 0 && sqe->transfer_count == 0)
@@ -137,11 +147,12 @@ static enum status call_take_params(struct invocation *invocation, struct transf
 }
 
 static enum status call_take_result_room(struct invocation *invocation,
+                                         const struct capos_sqe *sqe,
                                          const struct method_dispatch *method)
 {
-    const struct capos_sqe *sqe = invocation->sqe;
+    struct span result;
     enum status status =
-        span_init(&invocation->result, invocation->thread, sqe->result, sqe->result_bytes_max,
+        span_init(&result, invocation->thread, sqe->result, sqe->result_bytes_max,
                   (sqe->flags & CAPOS_SQE_RESULT_IN_RING) != 0);
     if (status != STATUS_OK)
         return status;
@@ -149,10 +160,13 @@ static enum status call_take_result_room(struct invocation *invocation,
                       method->results_caps * (uint64_t)sizeof(struct capos_cap_record);
     if (needed > sqe->result_bytes_max)
         return STATUS_NO_RESULT_SPACE;
+    invocation->result = sqe->result;
+    invocation->result_bytes_max = result.size_bytes;
+    invocation->result_in_ring = result.in_ring;
     // A buffer in the ring is kernel memory, so results are encoded where they belong; the
     // encoders only write, and what user code does to them meanwhile is its own affair.
-    if (invocation->result.in_ring) {
-        invocation->results = span_in_ring(&invocation->result);
+    if (result.in_ring) {
+        invocation->results = span_in_ring(&result);
         invocation->results_bytes_max = sqe->result_bytes_max;
     } else {
         invocation->results = arch_cpu()->results;
@@ -173,20 +187,20 @@ static void call_drop_result_caps(struct invocation *invocation)
 // Writes the results and hands the result capabilities over.
 static enum status call_give_results(struct invocation *invocation)
 {
-    const struct span *to = &invocation->result;
+    const struct span to = result_span(invocation);
     uint32_t message_bytes = invocation->results_bytes;
     uint32_t count = invocation->result_cap_count;
     struct capos_cap_record records[CAPOS_TRANSFER_COUNT_MAX];
     uint32_t records_bytes = count * (uint32_t)sizeof records[0];
-    if (message_bytes + records_bytes > to->size_bytes)
+    if (message_bytes + records_bytes > to.size_bytes)
         return STATUS_NO_RESULT_SPACE;
     enum status status = STATUS_OK;
-    if (message_bytes > 0 && !to->in_ring) // else they were encoded in place
-        status = span_write(to, 0, invocation->results, message_bytes);
+    if (message_bytes > 0 && !to.in_ring) // else they were encoded in place
+        status = span_write(&to, 0, invocation->results, message_bytes);
     if (status != STATUS_OK || count == 0)
         return status;
     memset(records, 0, records_bytes);
-    status = span_write(to, message_bytes, records, records_bytes);
+    status = span_write(&to, message_bytes, records, records_bytes);
     if (status != STATUS_OK)
         return status;
     for (uint32_t i = 0; i < count; i++) {
@@ -196,7 +210,7 @@ static enum status call_give_results(struct invocation *invocation)
         records[i].cap = cap_table_insert(&invocation->process->caps, object,
                                           records[i].interface_id, object->type->hold_mode);
     }
-    status = span_write(to, message_bytes, records, records_bytes);
+    status = span_write(&to, message_bytes, records, records_bytes);
     ASSERT(status == STATUS_OK); // the same place was written a moment ago
     if (invocation->thread->ring.attention)
         chain_note_caps(invocation->thread, records, count);
@@ -211,19 +225,19 @@ static enum status call_refuse(struct object *object, enum status status)
     return status;
 }
 
-// The method failed, and nothing came of it.
-[[gnu::noinline]] static enum status call_failed(struct invocation *invocation,
-                                                 struct object *object, enum status status)
+enum status call_failed(const struct invocation *invocation, const struct capos_sqe *sqe,
+                        struct object *object, enum status status)
 {
     if (status > STATUS_INVALID_ARGUMENT) // the message or a capability is of a wrong type
         return call_refuse(object, status);
-    return submit_fail(invocation->thread, invocation->sqe, status,
+    return submit_fail(invocation->thread, sqe, status,
                        invocation->reason == nullptr ? reason_no_memory : invocation->reason);
 }
 
 // Runs the method on what was taken and posts the completion unless it is deferred.
-static enum status call_run(struct invocation *invocation, struct object *object,
-                            const struct method_dispatch *method, struct transfer_set *set)
+static enum status call_run(struct invocation *invocation, const struct capos_sqe *sqe,
+                            struct object *object, const struct method_dispatch *method,
+                            struct transfer_set *set)
 {
     enum status status = method->call(object, invocation);
     uint32_t result_cap_count = invocation->result_cap_count;
@@ -236,7 +250,7 @@ static enum status call_run(struct invocation *invocation, struct object *object
             transfer_consume(set);
         if (status != STATUS_OK)
             return status;
-        submit_finish(invocation->thread, invocation->sqe, 0, 0, invocation->results_bytes,
+        submit_finish(invocation->thread, sqe, 0, 0, invocation->results_bytes,
                       result_cap_count);
         return STATUS_PENDING;
     }
@@ -244,7 +258,7 @@ static enum status call_run(struct invocation *invocation, struct object *object
     ASSERT(result_cap_count == 0 || status == STATUS_NO_RESULT_SPACE);
     call_drop_result_caps(invocation);
     if (status != STATUS_PENDING)
-        status = call_failed(invocation, object, status);
+        status = call_failed(invocation, sqe, object, status);
     if (set->count > 0)
         transfer_drop(set); // what is given away may be the object itself
     return status;
@@ -268,53 +282,16 @@ enum status call_kernel_object(struct thread *thread, const struct capos_sqe *sq
     invocation.result_cap_count = 0;
     invocation.reason = nullptr;
     invocation.results_bytes = 0;
-    invocation.sqe = sqe;
+    invocation.user_data = sqe->user_data;
     struct transfer_set set;
     set.count = 0;
-    enum status status = call_take_params(&invocation, &set, method);
+    enum status status = call_take_params(&invocation, &set, sqe, method);
     if (status == STATUS_OK)
-        status = call_take_result_room(&invocation, method);
+        status = call_take_result_room(&invocation, sqe, method);
     if (status == STATUS_OK)
-        return call_run(&invocation, object, method, &set);
+        return call_run(&invocation, sqe, object, method, &set);
     status = call_refuse(object, status);
     if (set.count > 0)
         transfer_drop(&set);
     return status;
-}
-
-enum status call_kernel_object_in_ring(struct thread *thread, const struct capos_sqe *sqe,
-                                       struct object *object, uint32_t *out_results_bytes)
-{
-    const struct interface_dispatch *dispatch = object->type->dispatch;
-    if (sqe->method >= dispatch->method_count)
-        return call_kernel_object(thread, sqe, object);
-    const struct method_dispatch *method = &dispatch->methods[sqe->method];
-    if (sqe->params_bytes > method->params_bytes_max || method->results_caps != 0 ||
-        sqe->result_bytes_max < method->results_bytes_min)
-        return call_kernel_object(thread, sqe, object);
-    void *params = arch_cpu()->params;
-    if (sqe->params_bytes > 0)
-        arch_words_copy(params, thread->ring.base + sqe->params, sqe->params_bytes);
-    struct invocation invocation;
-    invocation.thread = thread;
-    invocation.process = thread->process;
-    invocation.params = params;
-    invocation.params_bytes = sqe->params_bytes;
-    invocation.transfer_count = 0;
-    invocation.result_cap_count = 0;
-    invocation.reason = nullptr;
-    invocation.results = thread->ring.base + sqe->result;
-    invocation.results_bytes_max = sqe->result_bytes_max;
-    invocation.results_bytes = 0;
-    invocation.sqe = sqe;
-    invocation.result = (struct span){.thread = thread,
-                                      .address = sqe->result,
-                                      .size_bytes = sqe->result_bytes_max,
-                                      .in_ring = true};
-    enum status status = method->call(object, &invocation);
-    ASSERT(invocation.result_cap_count == 0);
-    *out_results_bytes = invocation.results_bytes;
-    return status == STATUS_OK || status == STATUS_PENDING
-               ? status
-               : call_failed(&invocation, object, status);
 }

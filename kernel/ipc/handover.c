@@ -29,6 +29,7 @@
 #include <kernel/ipc/call.h>
 #include <kernel/ipc/endpoint_state.h>
 #include <kernel/ipc/enter.h>
+#include <kernel/ipc/invocation.h>
 #include <kernel/ipc/park.h>
 #include <kernel/ipc/submit.h>
 #include <kernel/sched/cpu.h>
@@ -135,13 +136,6 @@ static inline void gift_give(const struct gift *gift, struct thread *thread,
     };
 }
 
-// The capability that a submission names first; nullptr if there is none.
-static inline const struct cap_slot *slot_of(const struct thread *thread,
-                                             const struct capos_sqe *shared)
-{
-    return cap_table_lookup(&thread->process->caps, read_once(&shared->cap));
-}
-
 // What isn't done in line is done at the end of a function, so that none needs a stack frame.
 UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *enter_long(void)
 {
@@ -228,26 +222,79 @@ handover_to_server_with_gift(struct cpu *cpu, struct thread *thread,
     return handover_to_server(cpu, thread, shared, minted, method, 1);
 }
 
-// A call on an object of the kernel.
+// A call on an object of the kernel, without the queue's loop.  It is read again, as by the long
+// way, but for the word that led here.
 UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
-handover_to_kernel(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
-                   struct object *object)
+call_kernel_alone(struct thread *thread, const struct capos_sqe *shared, struct object *object,
+                  uint64_t word)
 {
-    const struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
-    struct messages m = {sqe.params, sqe.result, sqe.params_bytes, sqe.result_bytes_max};
-    uint32_t results_bytes;
+    struct capos_sqe sqe = *(const volatile struct capos_sqe *)shared;
+    memcpy(&sqe, &word, sizeof word);
+    if (sqe.transfer_count > CAPOS_TRANSFER_COUNT_MAX || sqe.result_index != 0)
+        return enter_long();
     ring_advance(&thread->ring);
-    enum status status = sqe.transfer_count == 0 && messages_in_ring(&m, 0)
-                             ? call_kernel_object_in_ring(thread, &sqe, object, &results_bytes)
-                             : call_kernel_object(thread, &sqe, object);
-    if (status != STATUS_OK || cpu->changed || thread->ring.attention) {
-        if (status == STATUS_OK)
-            submit_finish(thread, &sqe, 0, 0, results_bytes, 0);
-        else if (status != STATUS_PENDING)
-            submit_end(thread, &sqe, status);
-        return enter_wait(thread, 1, CAPOS_FOREVER);
-    }
-    ring_complete(&thread->ring, sqe.user_data, 0, 0, results_bytes, 0);
+    submit_end(thread, &sqe, call_kernel_object(thread, &sqe, object));
+    return enter_wait(thread, 1, CAPOS_FOREVER);
+}
+
+// The rest of a call whose method wasn't all, or after which another thread may have its turn.
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+call_kernel_end(struct thread *thread, const struct invocation *invocation,
+                struct object *object, enum status status)
+{
+    // What a completion needs of the submission.
+    const struct capos_sqe sqe = {
+        .opcode = CAPOS_OP_CALL,
+        .flags = IN_RING,
+        .user_data = invocation->user_data,
+        .result_bytes_max = invocation->result_bytes_max,
+        .result = invocation->result,
+    };
+    if (status == STATUS_OK)
+        submit_finish(thread, &sqe, 0, 0, invocation->results_bytes, 0);
+    else if (status != STATUS_PENDING)
+        submit_end(thread, &sqe, call_failed(invocation, &sqe, object, status));
+    return enter_wait(thread, 1, CAPOS_FOREVER);
+}
+
+// The same without capabilities, whose messages lie in the ring, where the results may take the
+// place of the params: these are copied first.
+UPCALL_PRESERVES_NOTHING [[gnu::noinline]] static struct thread *
+call_kernel_in_ring(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
+                    struct object *object, uint64_t word)
+{
+    const struct messages m = messages_read(shared);
+    if (word >> 32 != 0 || !messages_in_ring(&m, 0))
+        return call_kernel_alone(thread, shared, object, word);
+    const struct method_dispatch *method =
+        call_short_method(object, (uint16_t)(word >> 16), m.params_bytes, m.result_bytes_max);
+    if (method == nullptr)
+        return call_kernel_alone(thread, shared, object, word);
+
+    struct invocation invocation;
+    invocation.user_data = read_once(&shared->user_data);
+    uint8_t *base = thread->ring.base; // kept, as in ring_complete
+    ring_advance(&thread->ring);
+    if (m.params_bytes > 0)
+        arch_words_copy(cpu->params, base + m.params, m.params_bytes);
+    invocation.thread = thread;
+    invocation.process = thread->process;
+    invocation.params = cpu->params;
+    invocation.params_bytes = m.params_bytes;
+    invocation.transfer_count = 0;
+    invocation.result_cap_count = 0;
+    invocation.reason = nullptr;
+    invocation.results = base + m.result;
+    invocation.results_bytes_max = m.result_bytes_max;
+    invocation.results_bytes = 0;
+    invocation.result = m.result;
+    invocation.result_bytes_max = m.result_bytes_max;
+    invocation.result_in_ring = true;
+    enum status status = method->call(object, &invocation);
+    ASSERT(invocation.result_cap_count == 0);
+    if (status != STATUS_OK || cpu->changed || thread->ring.attention)
+        return call_kernel_end(thread, &invocation, object, status);
+    ring_complete(&thread->ring, invocation.user_data, 0, 0, invocation.results_bytes, 0);
     arch_thread_set_result(&thread->arch, 1);
     return thread;
 }
@@ -312,15 +359,18 @@ handover_return_with_gift(struct cpu *cpu, struct thread *thread,
 handover_call(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
               uint64_t word)
 {
-    const struct cap_slot *slot = slot_of(thread, shared);
-    uint64_t count = word >> 32; // of transfers, and the result index
+    const struct cap_slot *slot =
+        cap_table_lookup(&thread->process->caps, read_once(&shared->cap));
     if (slot == nullptr || slot->interface_id != read_once(&shared->interface_id) ||
-        count > 1 || read_once(&shared->reserved1) != 0)
+        read_once(&shared->reserved1) != 0)
         return enter_long();
     struct object *object = slot->object;
     uint16_t method = (uint16_t)(word >> 16);
     if (object->type != &minted_type)
-        return handover_to_kernel(cpu, thread, shared, object);
+        return call_kernel_in_ring(cpu, thread, shared, object, word);
+    uint64_t count = word >> 32; // of transfers, and the result index
+    if (count > 1)
+        return enter_long();
     if (count == 0)
         return handover_to_server(cpu, thread, shared, minted_of(object), method, 0);
     return handover_to_server_with_gift(cpu, thread, shared, minted_of(object), method);
@@ -331,7 +381,8 @@ handover_call(struct cpu *cpu, struct thread *thread, const struct capos_sqe *sh
 handover_answer(struct cpu *cpu, struct thread *thread, const struct capos_sqe *shared,
                 uint64_t word)
 {
-    const struct cap_slot *slot = slot_of(thread, shared);
+    const struct cap_slot *slot =
+        cap_table_lookup(&thread->process->caps, read_once(&shared->cap));
     if (slot == nullptr || slot->object->type != &endpoint_type ||
         read_once(&shared->reserved1) != 0)
         return enter_long();

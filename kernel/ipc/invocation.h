@@ -45,8 +45,11 @@ struct invocation {
     void *results; // the CPU's scratch, or the caller's buffer in its ring
     uint32_t results_bytes_max;
     uint32_t results_bytes;
-    const struct capos_sqe *sqe; // the core's copy
-    struct span result;          // where the results go
+    // Of the submission.
+    uint64_t user_data;
+    uint64_t result; // where the results go: an address, or an offset into the ring
+    uint32_t result_bytes_max;
+    bool result_in_ring;
 };
 
 // Checks that capability `index` came with the call and has an interface (0: any).

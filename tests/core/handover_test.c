@@ -658,6 +658,9 @@ static void calls_on_objects_of_the_kernel_have_the_same_outcome_both_ways(void)
         sqe.interface_id = kernel_calls[i].interface_id;
         sqe.params_bytes = kernel_calls[i].params_bytes;
         compare_kernel_call(&kernel_calls[i], &sqe);
+        struct capos_sqe in_place = sqe; // the results take the place of the params
+        in_place.result = in_place.params;
+        compare_kernel_call(&kernel_calls[i], &in_place);
         for (unsigned j = 0; j < SIZES; j++) {
             sqe.result_bytes_max = sizes[j];
             compare_kernel_call(&kernel_calls[i], &sqe);

@@ -90,6 +90,12 @@ def complete_definition(names):
 ''' % names.results.name
 
 
+def room_of(results):
+    """The room for results: of one size, which the core has made sure of, or what there is."""
+    constant = results.name.upper() + '_BYTES_MAX'
+    return constant if results.bytes_min() == results.bytes_max() else 'room_bytes'
+
+
 def call_definition(schema, names):
     params, results = names.params, names.results
     body = []
@@ -120,12 +126,12 @@ def call_definition(schema, names):
         return status;
     uint32_t room_bytes;
     void *room = invocation_results(invocation, &room_bytes);
-    uint32_t size_bytes = %(results)s_encode(&results, room, room_bytes);
+    uint32_t size_bytes = %(results)s_encode(&results, room, %(room)s);
     if (size_bytes == 0)
         return STATUS_NO_RESULT_SPACE;
     invocation_set_results_bytes(invocation, size_bytes);
     return STATUS_OK;
-''' % {'results': results.name, 'call': call})
+''' % {'results': results.name, 'call': call, 'room': room_of(results)})
     return ('static enum status call_%s(struct object *self,\n'
             '%sstruct invocation *invocation)\n'
             '{\n%s}\n\n' % (names.name, ' ' * (len('static enum status call_(') + len(names.name)), ''.join(body)))

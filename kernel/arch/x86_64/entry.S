@@ -96,17 +96,24 @@ syscall_entry:
     call kernel_cap_enter_one // preserves nothing
     cmpq %gs:PERCPU_THREAD, %rax
     jne .Lswitch
-    jmp .Lresume_preserved
+.Lresume_preserved:
+    movq THREAD_RBX(%rax), %rbx
+    movq THREAD_RBP(%rax), %rbp
+    movq THREAD_R12(%rax), %r12
+    movq THREAD_R13(%rax), %r13
+    movq THREAD_R14(%rax), %r14
+    movq THREAD_R15(%rax), %r15
+.Lsysret: // RAX: the thread; its callee-saved registers are loaded
+    swapgs
+    SYSRET_TO %rax
+
 .Lsyscall_enter:
     call kernel_cap_enter
 
 .Lsyscall_leave: // RAX: the thread to resume, or null, which PERCPU_THREAD never is.
                  // RBX, RBP, R12 to R15 are as at entry
     cmpq %gs:PERCPU_THREAD, %rax
-    jne .Lswitch
-.Lsysret: // RAX: the thread; its callee-saved registers are loaded
-    swapgs
-    SYSRET_TO %rax
+    je .Lsysret
 
 // From a thread that made a system call to another that did: thread_switch in line, without
 // what is needed for those that were interrupted.  RAX: the other, or null.
@@ -192,17 +199,7 @@ resume:
     movq %rax, %rdi
     call thread_switch
 1:  cmpb $THREAD_KIND_SYSCALL, THREAD_KIND(%rax)
-    jne .Lresume_interrupted
-.Lresume_preserved:
-    movq THREAD_RBX(%rax), %rbx
-    movq THREAD_RBP(%rax), %rbp
-    movq THREAD_R12(%rax), %r12
-    movq THREAD_R13(%rax), %r13
-    movq THREAD_R14(%rax), %r14
-    movq THREAD_R15(%rax), %r15
-    jmp .Lsysret
-
-.Lresume_interrupted:
+    je .Lresume_preserved
     movq %rax, %rdx
     movb $THREAD_KIND_SYSCALL, THREAD_KIND(%rdx) // what its next system call makes it
     pushq $SELECTOR_USER_DATA
