@@ -65,16 +65,21 @@ void ring_client_init(struct ring_client *ring, void *ring_address)
     capos_panic("cap_enter: %s", status_name((enum status)(-result)));
 }
 
-// Enters the kernel.  The indices are ours, so an error says that libcapos is wrong.
-static void enter(struct ring_client *ring, uint32_t completions_min)
+// After a cap_enter that returned `result`.  The indices are ours, so an error says that libcapos
+// is wrong.
+static inline void entered(struct ring_client *ring, int64_t result)
 {
-    int64_t result = capos_cap_enter(completions_min, completions_min == 0 ? 0 : CAPOS_FOREVER);
     if (result < 0)
         enter_failed(result);
     if (ring->quiet != 0) [[clang::unlikely]] { // taken
         ring->in_flight -= ring->quiet;
         ring->quiet = 0;
     }
+}
+
+static void enter(struct ring_client *ring, uint32_t completions_min)
+{
+    entered(ring, capos_cap_enter(completions_min, completions_min == 0 ? 0 : CAPOS_FOREVER));
 }
 
 void ring_ready_append(struct ring_client *ring, struct capos_call *call)
@@ -331,31 +336,33 @@ static void *call_lay_out(struct capos_call *call, uint8_t *block, enum call_mem
     return block;
 }
 
+// A block on the heap; nullptr without memory.  One is kept for the next large call: a program
+// that moves much data makes one after the other.
+static void *heap_take(struct ring_client *ring, size_t bytes)
+{
+    if (ring->spare_bytes < bytes)
+        return malloc(bytes);
+    ring->spare_bytes = 0;
+    return ring->spare;
+}
+
+static void heap_give(struct ring_client *ring, void *block, size_t bytes)
+{
+    if (ring->spare_bytes != 0) {
+        free(block);
+        return;
+    }
+    ring->spare = block;
+    ring->spare_bytes = bytes;
+}
+
 static void *call_lay_out_on_heap(struct capos_call *call, uint32_t params_bytes,
                                   uint32_t results_bytes)
 {
-    struct ring_client *ring = &thread_self()->ring;
-    size_t bytes = (size_t)params_bytes + results_bytes;
-    uint8_t *block = ring->spare_bytes >= bytes ? ring->spare : nullptr;
-    if (block != nullptr)
-        ring->spare_bytes = 0;
-    else
-        block = malloc(bytes);
+    uint8_t *block = heap_take(&thread_self()->ring, (size_t)params_bytes + results_bytes);
     if (block == nullptr)
         return nullptr;
     return call_lay_out(call, block, CALL_HEAP, params_bytes, results_bytes);
-}
-
-// Keeps the block for the next large call: a program that moves much data makes one after
-// the other.
-static void call_heap_give(struct ring_client *ring, struct capos_call *call)
-{
-    if (ring->spare_bytes != 0) {
-        free(call->params);
-        return;
-    }
-    ring->spare = call->params;
-    ring->spare_bytes = (size_t)call->params_bytes_max + call->result_bytes_max;
 }
 
 // The sizes that generated code passes are constants of the schema or a message's own
@@ -411,7 +418,7 @@ static void call_memory_give(struct capos_call *call)
         ring_area_give(ring, call->params, call->params_bytes_max + call->result_bytes_max);
         break;
     case CALL_HEAP:
-        call_heap_give(ring, call);
+        heap_give(ring, call->params, (size_t)call->params_bytes_max + call->result_bytes_max);
         break;
     }
 }
@@ -651,6 +658,134 @@ enum status capos_call_abandon(struct capos_call *call, enum status status)
         promise_forget(&thread_self()->ring, call);
     call_memory_give(call);
     return status;
+}
+
+// ---- Synchronous calls without capabilities -----------------------------------------
+// The params and the results have one place, in the ring or on the heap: the kernel has read the
+// params before it writes the results.
+
+// What lies before a message on the heap.
+struct heap_message {
+    size_t block_bytes;
+    uint8_t message[];
+};
+static_assert(offsetof(struct heap_message, message) % 8 == 0);
+
+[[gnu::noinline]] static void *sync_begin_on_heap(struct ring_client *ring, uint32_t bytes)
+{
+    size_t block_bytes = sizeof(struct heap_message) + bytes;
+    struct heap_message *block = heap_take(ring, block_bytes);
+    if (block == nullptr)
+        return nullptr;
+    block->block_bytes = block_bytes;
+    return block->message;
+}
+
+static struct heap_message *heap_message_of(void *message)
+{
+    return (struct heap_message *)((uint8_t *)message - offsetof(struct heap_message, message));
+}
+
+void *capos_sync_begin(uint32_t params_bytes_max, uint32_t results_bytes_max)
+{
+    struct ring_client *ring = &thread_self()->ring;
+    uint32_t bytes = at_least(round_up_8(at_least(params_bytes_max, results_bytes_max)),
+                              SYNC_RESULT_BYTES_MIN);
+    if (bytes > SYNC_BYTES || ring->sync_in_use) [[clang::unlikely]]
+        return sync_begin_on_heap(ring, bytes);
+    ring->sync_in_use = true;
+    return ring->message_area;
+}
+
+[[gnu::noinline]] static void sync_end_on_heap(struct ring_client *ring, void *message)
+{
+    struct heap_message *block = heap_message_of(message);
+    heap_give(ring, block, block->block_bytes);
+}
+
+enum status capos_sync_end(void *message, enum status status)
+{
+    struct ring_client *ring = &thread_self()->ring;
+    if (message == ring->message_area) [[clang::likely]]
+        ring->sync_in_use = false;
+    else
+        sync_end_on_heap(ring, message);
+    return status;
+}
+
+// Waits as for any call.  Capabilities that a server sent, though the method has none, are
+// released.
+static int64_t sync_call_finish(struct capos_call *call)
+{
+    enum status status = capos_call_wait(call);
+    for (uint32_t i = 0; i < call->cap_count; i++)
+        capos_release(call->caps[i].cap);
+    return status == STATUS_OK ? (int64_t)call->results_bytes : -(int64_t)status;
+}
+
+// A call whose message lies on the heap, or on what is promised, or for which room has to be made:
+// by the steps of any call.
+[[gnu::noinline]] static int64_t sync_call_in_steps(struct ring_client *ring, void *message,
+                                                    capos_cap_id cap, uint64_t interface_id,
+                                                    uint16_t method, uint32_t params_bytes)
+{
+    struct capos_call call;
+    if (message == ring->message_area) {
+        call_lay_out(&call, message, CALL_SYNC, 0, SYNC_BYTES);
+    } else {
+        size_t bytes = heap_message_of(message)->block_bytes - sizeof(struct heap_message);
+        call_lay_out(&call, message, CALL_HEAP, 0, (uint32_t)bytes);
+    }
+    enum status status =
+        capos_call_submit(&call, cap, interface_id, method, params_bytes, nullptr, 0);
+    return status == STATUS_OK ? sync_call_finish(&call) : -(int64_t)status;
+}
+
+// The rest of a call that was submitted and counted, if its completion doesn't come first and say
+// that all is well.
+[[gnu::noinline]] static int64_t sync_call_wait(struct ring_client *ring)
+{
+    call_lay_out(&ring->sync_call, ring->message_area, CALL_SYNC, 0, SYNC_BYTES);
+    ring->sync_call.state = CALL_SUBMITTED;
+    return sync_call_finish(&ring->sync_call);
+}
+
+int64_t capos_sync_call(void *message, capos_cap_id cap, uint64_t interface_id, uint16_t method,
+                        uint32_t params_bytes)
+{
+    struct ring_client *ring = &thread_self()->ring;
+    if (message != ring->message_area || cap >= CAPOS_PROMISED ||
+        ring->in_flight >= ring_in_flight_limit(ring, COMPLETION_CALL)) [[clang::unlikely]]
+        return sync_call_in_steps(ring, message, cap, interface_id, method, params_bytes);
+    struct capos_sqe *entry = &ring->submissions[ring->sq_tail & ring->submission_mask];
+    uint64_t place = (uint64_t)message - (uint64_t)ring->header;
+    uint64_t user_data = (uint64_t)&ring->sync_call | COMPLETION_CALL;
+    *entry = (struct capos_sqe){
+        .opcode = CAPOS_OP_CALL,
+        .flags = CAPOS_SQE_PARAMS_IN_RING | CAPOS_SQE_RESULT_IN_RING,
+        .method = method,
+        .user_data = user_data,
+        .cap = cap,
+        .interface_id = interface_id,
+        .params = place,
+        .params_bytes = params_bytes,
+        .result_bytes_max = SYNC_BYTES,
+        .result = place,
+    };
+    ring_submit(ring);
+    int64_t available = capos_cap_enter(1, CAPOS_FOREVER);
+    entered(ring, available);
+    const struct capos_cqe *completion =
+        &ring->completions[ring->cq_head & ring->completion_mask];
+    uint64_t results_bytes; // and how many capabilities, in the high half
+    static_assert(offsetof(struct capos_cqe, transfer_count) ==
+                  offsetof(struct capos_cqe, result_bytes) + 4);
+    memcpy(&results_bytes, &completion->result_bytes, sizeof results_bytes);
+    if (available == 0 || completion->user_data != user_data || completion->result != 0 ||
+        results_bytes > SYNC_BYTES) [[clang::unlikely]]
+        return sync_call_wait(ring);
+    completion_take(ring);
+    return (int64_t)results_bytes;
 }
 
 const struct capos_exception *capos_last_exception(void)

@@ -320,6 +320,145 @@ static void call_transfers_lie_behind_the_message(void)
     CHECK_EQ(capos_call_end(&call, STATUS_OK), STATUS_OK);
 }
 
+// ---- Synchronous calls without capabilities -----------------------------------------
+
+// What capos_sync_call returned; the results' first word in *word, and the buffer given back.
+static int64_t sync(capos_cap_id cap, uint64_t *word, uint16_t method, uint32_t bytes)
+{
+    uint8_t *message = capos_sync_begin(bytes, 8);
+    CHECK(message != nullptr);
+    memset(message, 0, bytes);
+    memcpy(message, word, sizeof *word);
+    int64_t result = capos_sync_call(message, cap, 6, method, bytes);
+    memcpy(word, message, sizeof *word);
+    CHECK_EQ(capos_sync_end(message, STATUS_OK), STATUS_OK);
+    CHECK(!thread_block.ring.sync_in_use);
+    return result;
+}
+
+static void sync_results_take_the_place_of_the_params(void)
+{
+    start();
+    for (unsigned i = 0; i < 1000; i++) { // more than the queues have entries
+        uint64_t word = i;
+        CHECK_EQ(sync(5, &word, 0, 8), 8);
+        CHECK_EQ(word, i);
+        CHECK_EQ(taken[i].opcode, CAPOS_OP_CALL);
+        CHECK_EQ(taken[i].params, CAPOS_RING_MESSAGE_OFFSET);
+        CHECK_EQ(taken[i].result, CAPOS_RING_MESSAGE_OFFSET);
+    }
+    CHECK_EQ(thread_block.ring.in_flight, 0);
+}
+
+static void sync_messages_of_every_size_arrive(void)
+{
+    start();
+    for (uint32_t bytes = 8; bytes <= CAPOS_MESSAGE_BYTES_MAX; bytes = bytes * 2 + 8) {
+        uint64_t word = bytes;
+        CHECK_EQ(sync(5, &word, 0, bytes), 8);
+        CHECK_EQ(word, bytes);
+        CHECK_EQ(taken[taken_count - 1].params_bytes, bytes);
+    }
+}
+
+static void sync_calls_within_one_another_lie_on_the_heap(void)
+{
+    start();
+    void *outer = capos_sync_begin(8, 8);
+    uint64_t word = 11;
+    uint8_t *inner = capos_sync_begin(16, 16);
+    CHECK(inner != nullptr && inner != outer);
+    memcpy(inner, &word, sizeof word);
+    CHECK_EQ(capos_sync_call(inner, 5, 6, 0, 8), 8);
+    CHECK_EQ(taken[0].flags, 0);
+    CHECK(memcmp(inner, &word, sizeof word) == 0);
+    (void)capos_sync_end(inner, STATUS_OK);
+    CHECK(thread_block.ring.sync_in_use);
+    (void)capos_sync_end(outer, STATUS_OK);
+    CHECK(!thread_block.ring.sync_in_use);
+}
+
+static void sync_failure_keeps_its_reason(void)
+{
+    uint64_t word = 1;
+    start();
+    CHECK_EQ(sync(5, &word, 9, 8), -(int64_t)STATUS_INVALID_ARGUMENT);
+    CHECK(strcmp(capos_last_exception()->reason, "nine: not allowed") == 0);
+    CHECK_EQ(thread_block.ring.in_flight, 0);
+}
+
+static void sync_capabilities_that_nobody_asked_for_are_released(void)
+{
+    uint64_t word = 1;
+    start();
+    CHECK_EQ(sync(5, &word, 1, 8), 8);
+    (void)capos_cap_enter(0, 0);
+    CHECK_EQ(released_count, 2);
+}
+
+static void answer_all_in_order(void)
+{
+    for (unsigned i = 0; i < taken_count; i++)
+        answer(&taken[i]);
+    on_idle = nullptr;
+}
+
+static void sync_call_waits_while_others_complete(void)
+{
+    struct capos_call other;
+    uint64_t word = 22;
+    start();
+    hold_calls = true;
+    CHECK(begin(&other, 21, 0, 8) != nullptr);
+    on_idle = answer_all_in_order;
+    CHECK_EQ(sync(5, &word, 0, 8), 8);
+    CHECK_EQ(word, 22);
+    CHECK_EQ(finish(&other), 21);
+    CHECK_EQ(thread_block.ring.in_flight, 0);
+}
+
+static void sync_call_behind_releases_completes(void)
+{
+    uint64_t word = 3;
+    start();
+    capos_release(77);
+    CHECK_EQ(sync(5, &word, 0, 8), 8);
+    CHECK_EQ(released_count, 1);
+    CHECK_EQ(thread_block.ring.in_flight, 0);
+}
+
+static void sync_call_on_a_promise_names_it(void)
+{
+    struct capos_call first;
+    uint64_t word = 4;
+    start();
+    CHECK(capos_call_begin(&first, 8, 0, 8, 2) != nullptr);
+    capos_call_promise(&first);
+    CHECK_EQ(capos_call_submit(&first, 5, 6, 1, 8, nullptr, 0), STATUS_OK);
+    CHECK_EQ(sync(capos_call_promised(&first, 0), &word, 0, 8), 8);
+    CHECK_EQ(word, 4);
+    CHECK((taken[1].flags & CAPOS_SQE_PIPELINE) != 0);
+    CHECK_EQ(taken[1].cap, taken[0].user_data);
+    (void)capos_call_end(&first, capos_call_wait(&first));
+}
+
+static void sync_call_without_room_is_overloaded(void)
+{
+    struct capos_call calls[CAPOS_SQ_ENTRIES];
+    unsigned count = 0;
+    uint64_t word = 1;
+    start();
+    hold_calls = true;
+    while (count < CAPOS_SQ_ENTRIES && begin(&calls[count], count, 0, 8) != nullptr)
+        count++;
+    (void)capos_call_abandon(&calls[count], STATUS_OVERLOADED);
+    CHECK_EQ(sync(5, &word, 0, 8), -(int64_t)STATUS_OVERLOADED);
+    for (unsigned i = 0; i < count; i++)
+        answer(&taken[i]);
+    for (unsigned i = 0; i < count; i++)
+        CHECK_EQ(finish(&calls[i]), i);
+}
+
 static void release_of_what_is_not_held_is_fatal(void)
 {
     start();
@@ -729,6 +868,15 @@ int main(void)
     RUN(call_result_capabilities_are_taken_or_released);
     RUN(call_exception_keeps_its_reason);
     RUN(call_transfers_lie_behind_the_message);
+    RUN(sync_results_take_the_place_of_the_params);
+    RUN(sync_messages_of_every_size_arrive);
+    RUN(sync_calls_within_one_another_lie_on_the_heap);
+    RUN(sync_failure_keeps_its_reason);
+    RUN(sync_capabilities_that_nobody_asked_for_are_released);
+    RUN(sync_call_waits_while_others_complete);
+    RUN(sync_call_behind_releases_completes);
+    RUN(sync_call_on_a_promise_names_it);
+    RUN(sync_call_without_room_is_overloaded);
     RUN(release_of_what_is_not_held_is_fatal);
     RUN(server_answers_later_and_in_any_order);
     RUN(server_detached_call_frees_its_slot);

@@ -42,7 +42,8 @@ struct ring_client {
     uint32_t units_free; // bit i: unit i of the message area's asynchronous part is free
     bool sync_in_use;    // the synchronous part of the message area
     bool loop_stopped;
-    void *spare; // a heap block that the last large call left for the next one
+    struct capos_call sync_call; // of capos_sync_call, if it has to wait as others do
+    void *spare;                 // a heap block that the last large call left for the next one
     size_t spare_bytes;
     struct capos_call *promise_first; // promised calls that have not ended
     uint32_t promise_serial;          // of the last one

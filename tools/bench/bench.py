@@ -37,7 +37,7 @@ LIMITS = {
     'kernel_entry': 110,
     'nop_1': 250,
     'nop_32_per_op': 70,
-    'call_timer_now': 500,
+    'call_timer_now': 400,
     'ipc_rt_32': 600,
     'ipc_rt_cap': 1000,
     'park_pingpong': 900,

@@ -12,7 +12,8 @@ from model import snake
 # What generated bodies name; an argument of the same name gets a suffix.
 RESERVED = {'self', 'call', 'params', 'results', 'status', 'message', 'message_bytes',
             'transfers', 'transfer_count', 'synchronous', 'promised', 'context', 'ops', 'buffer',
-            'buffer_bytes', 'request', 'request_bytes'}
+            'buffer_bytes', 'bytes_max', 'request', 'request_bytes', 'results_bytes',
+            'params_bytes_max'}
 
 
 def argument_name(leaf, taken=()):
@@ -42,6 +43,8 @@ class Client:
         self.params, self.results, self.name = names.params, names.results, names.name
         self.self = c_name(interface) + '_cap self'
         self.param_names = {argument_name(leaf) for leaf in self.params.leaves}
+        # Without capabilities a synchronous call has a shorter way.
+        self.plain = not self.params.capabilities and not self.results.capabilities
         # With more than one, the index would depend on which of them are null.
         self.promises = (self.params.is_flat and self.results.is_flat and
                          len(self.results.capabilities) == 1)
@@ -150,6 +153,28 @@ class Client:
     # Definitions.
 
     def sync_body(self, values):
+        return self.plain_sync_body() if self.plain else self.stepwise_sync_body(values)
+
+    def plain_sync_body(self):
+        room, size, body = self.plain_params('capos_sync_end(message, STATUS_BAD_MESSAGE)')
+        begin = wrap_call('    void *message = capos_sync_begin',
+                          [room, self.results_room(bounded=True)])
+        call = wrap_call('    int64_t results_bytes = capos_sync_call', [
+            'message', 'self.id', 'capos_linked_id(&capos_interface_%s)' % c_name(self.interface),
+            self.names.constant, size])
+        out = [*self.plain_checks(), begin,
+               '\n    if (message == nullptr)\n        return STATUS_OVERLOADED;\n', body, call,
+               '\n    if (results_bytes < 0)\n'
+               '        return capos_sync_end(message, (enum status)-results_bytes);\n']
+        if self.results.is_empty:
+            out.append('    return capos_sync_end(message, STATUS_OK);\n')
+        else:
+            out += [wrap_call('    enum status status = %s_results_get' % self.name,
+                              ['message', '(uint32_t)results_bytes'] + self.result_values()),
+                    '\n    return capos_sync_end(message, status);\n']
+        return ''.join(out)
+
+    def stepwise_sync_body(self, values):
         call = wrap_call('    enum status status = %s_request' % self.name,
                          ['&call'] + self.kind_values('true') +
                          [self.results_room(bounded=True), 'self'] + values)
@@ -159,9 +184,113 @@ class Client:
                                    ['&call'] + self.result_values())))
 
     def begin_body(self, values):
+        if self.plain:
+            return self.plain_begin_body()
         return wrap_call('    return %s_request' % self.name,
                          ['call'] + self.kind_values('false') +
                          [self.results_room(bounded=False), 'self'] + values) + '\n'
+
+    def plain_begin_body(self):
+        room, size, body = self.plain_params('capos_call_abandon(call, STATUS_BAD_MESSAGE)')
+        begin = ['call', room, '0', self.results_room(bounded=False), '0']
+        return ''.join([
+            *self.plain_checks(), wrap_call('    void *message = capos_call_begin', begin),
+            '\n    if (message == nullptr)\n        return STATUS_OVERLOADED;\n', body,
+            wrap_call('    enum status status = capos_call_submit', [
+                'call', 'self.id',
+                'capos_linked_id(&capos_interface_%s)' % c_name(self.interface),
+                self.names.constant, size, 'nullptr', '0']),
+            '\n    return status == STATUS_OK ? status : capos_call_abandon(call, status);\n'])
+
+    # The parameters of a call without capabilities: the checks before there is a buffer; its
+    # size, the message's size, and what fills it.
+
+    def plain_checks(self):
+        if not self.params.is_flat:
+            yield ('    if (request_bytes > %s_BYTES_MAX || request_bytes %% 8 != 0)\n'
+                   '        return STATUS_BAD_MESSAGE;\n' % self.params.name.upper())
+            return
+        tests, room = self.params_room()
+        if tests:
+            yield '    if (%s)\n        return STATUS_BAD_MESSAGE;\n' % ' ||\n        '.join(tests)
+            yield '    uint32_t params_bytes_max = %s;\n' % room
+
+    def plain_params(self, failure):
+        if not self.params.is_flat:
+            return ('(uint32_t)request_bytes', '(uint32_t)request_bytes',
+                    '    __builtin_memcpy(message, request, request_bytes);\n')
+        if self.params.is_empty:
+            return '0', '0', ''
+        tests, room = self.params_room()
+        if tests:
+            room = 'params_bytes_max'
+        write = wrap_call('    uint32_t message_bytes = %s_params_put' % self.name,
+                          ['message', room] + self.request_values(True))
+        return (room, 'message_bytes',
+                write + '\n    if (message_bytes == 0)\n        return %s;\n' % failure)
+
+    def params_room(self):
+        """The tests of bounds, and the room for the message."""
+        texts = [leaf for leaf in self.params.leaves if is_text_like(leaf.type)]
+        tests = ['%s_bytes > %s' % (argument_name(leaf), bound_name(self.params, leaf))
+                 for leaf in texts]
+        room = [str(self.params.bytes_min())]
+        for leaf in texts:
+            extra = ' + 1' if leaf.type.kind == 'text' else ''
+            room.append('capos_room(%s_bytes%s, %s%s)'
+                        % (argument_name(leaf), extra, bound_name(self.params, leaf), extra))
+        return tests, ' + '.join(room)
+
+    def write(self):
+        """Encodes the arguments."""
+        if not self.params.is_flat or self.params.is_empty:
+            return ''
+        head = wrap_call('static inline uint32_t %s_params_put' % self.name,
+                         ['void *message', 'uint32_t bytes_max'] + self.request_arguments(True),
+                         suffix='')
+        fills = ''.join(self.fill(leaf) for leaf in self.params.leaves)
+        return '%s\n{\n    struct %s params;\n%s    return %s_encode(&params, message, bytes_max);\n}\n\n' % (
+            head, self.params.name, fills, self.params.name)
+
+    def read(self):
+        """Decodes the results and gives them out."""
+        results = self.results
+        if results.is_empty:
+            return ''
+        head = wrap_call('static inline enum status %s_results_get' % self.name,
+                         ['const void *message', 'uint32_t message_bytes'] +
+                         self.result_arguments(), suffix='')
+        body, source = [], 'message'
+        if not results.is_flat:
+            source = 'buffer'
+            body.append('    if (message_bytes > buffer_bytes)\n'
+                        '        return STATUS_NO_RESULT_SPACE;\n'
+                        '    __builtin_memcpy(buffer, message, message_bytes);\n')
+        body.append('    struct %s results;\n' % results.name + wrap_call(
+            '    enum status status = %s_decode' % results.name,
+            [source, 'message_bytes', '&results']) +
+            '\n    if (status != STATUS_OK)\n        return status;\n')
+        for leaf in self.result_leaves():
+            if is_text_like(leaf.type):
+                test = '>=' if leaf.type.kind == 'text' else '>'
+                body.append('    if (results.%s.size_bytes %s %s_max)\n'
+                            '        return STATUS_NO_RESULT_SPACE;\n'
+                            % (leaf.path, test, self.result_name(leaf)))
+        if not results.is_flat:
+            body.append('    *out_results = results;\n')
+        body += [self.give(leaf) for leaf in self.result_leaves()]
+        return '%s\n{\n%s    return STATUS_OK;\n}\n\n' % (head, ''.join(body))
+
+    def plain_finish(self):
+        prefix, arguments = self.finish_head()
+        body = ''
+        if not self.results.is_empty:
+            body = '    if (status == STATUS_OK)\n%s\n' % wrap_call(
+                '        status = %s_results_get' % self.name,
+                ['call->results', 'call->results_bytes'] + self.result_values())
+        return ('%s\n{\n    enum status status = capos_call_wait(call);\n%s'
+                '    return capos_call_end(call, status);\n}\n\n'
+                % (wrap_call(prefix, arguments, suffix=''), body))
 
     def promised_argument(self):
         leaf = self.results.capabilities[0]
@@ -200,22 +329,14 @@ class Client:
         params, results = self.params, self.results
         if not params.is_flat:
             return self.nested_request()
-        texts = [leaf for leaf in params.leaves if is_text_like(leaf.type)]
         caps = params.capabilities
         body = []
-        if texts:
-            tests = ['%s_bytes > %s' % (argument_name(leaf), bound_name(params, leaf))
-                     for leaf in texts]
+        tests, room = self.params_room()
+        if tests:
             body.append('    if (%s)\n        return STATUS_BAD_MESSAGE;\n' % ' ||\n        '.join(tests))
-        room = [str(params.bytes_min())]
-        for leaf in texts:
-            extra = ' + 1' if leaf.type.kind == 'text' else ''
-            room.append('capos_room(%s_bytes%s, %s%s)'
-                        % (argument_name(leaf), extra, bound_name(params, leaf), extra))
-        if len(room) > 1:
-            body.append('    uint32_t params_bytes_max = %s;\n' % ' + '.join(room))
-            room = ['params_bytes_max']
-        begin = [room[0], str(len(caps)), 'results_bytes_max', str(len(results.capabilities))]
+            body.append('    uint32_t params_bytes_max = %s;\n' % room)
+            room = 'params_bytes_max'
+        begin = [room, str(len(caps)), 'results_bytes_max', str(len(results.capabilities))]
         body.append(wrap_call('    void *message = synchronous ? capos_call_begin_sync',
                               ['call'] + begin, suffix='') + '\n')
         body.append(wrap_call('                                : capos_call_begin',
@@ -234,7 +355,7 @@ class Client:
             for leaf in params.leaves:
                 body.append(self.fill(leaf))
             body.append('    uint32_t message_bytes = %s_encode(&params, message, %s);\n'
-                        % (params.name, room[0]))
+                        % (params.name, room))
             body.append('    if (message_bytes == 0)\n'
                         '        return capos_call_abandon(call, STATUS_BAD_MESSAGE);\n')
         submit = wrap_call('    enum status status = capos_call_submit', [
@@ -349,7 +470,8 @@ class Client:
         return '    if (out_%s != nullptr)\n        *out_%s = %s;\n' % (name, name, value)
 
     def definitions(self):
-        out = [self.request(), self.finish()]
+        out = ([self.write(), self.read(), self.plain_finish()] if self.plain
+               else [self.request(), self.finish()])
         for prefix, arguments, body in self.functions():
             out.append('%s\n{\n%s}\n\n' % (wrap_call(prefix, arguments, suffix=''), body))
         return ''.join(out)

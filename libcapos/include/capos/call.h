@@ -23,6 +23,14 @@
 //  4. A synchronous call whose messages are small uses the ring's message area, which
 //     needs no allocation.  There is one synchronous call at a time on a thread.
 //
+// A synchronous call without capabilities, in neither direction, has a shorter way:
+//
+//     void *message = capos_sync_begin(...);              room for params, then for results
+//     encode into message                                 generated
+//     int64_t results_bytes = capos_sync_call(message, ...);
+//     decode message                                      generated
+//     capos_sync_end(message, status);
+//
 // A method that returns one capability has X_promise besides X_begin: it gives the handle of
 // what the call will return, on which further calls can be begun before that has arrived, and
 // handles that they promise, and so on; the kernel makes each as soon as it can:
@@ -143,6 +151,22 @@ void capos_call_cancel(struct capos_call *call);
 // Whether the call has completed: then finish doesn't block.  Doesn't enter the kernel
 // and doesn't submit.
 [[nodiscard]] bool capos_call_is_done(const struct capos_call *call);
+
+// ---- A synchronous call without capabilities ----------------------------------------
+
+// Takes the room for params of up to `params_bytes_max` bytes, and then for results of up to
+// `results_bytes_max` at the same place.  Returns the 8-byte aligned buffer, not zeroed; nullptr
+// if there is no memory: return STATUS_OVERLOADED.
+[[nodiscard]] void *capos_sync_begin(uint32_t params_bytes_max, uint32_t results_bytes_max);
+
+// Calls with the message of `params_bytes` bytes in the buffer, and waits.  Returns the size of
+// the results, which have taken its place, or the negative of an enum status, as capos_call_submit
+// and capos_call_wait.  Capabilities that came though the method returns none are released.
+[[nodiscard]] int64_t capos_sync_call(void *message, capos_cap_id cap, uint64_t interface_id,
+                                      uint16_t method, uint32_t params_bytes);
+
+// Gives the buffer back.  Returns `status`.
+enum status capos_sync_end(void *message, enum status status);
 
 // Why the thread's last failed call failed.  Set by calls that end with STATUS_FAILED to
 // STATUS_INVALID_ARGUMENT; other calls leave it alone.  Lent until the next failure.
