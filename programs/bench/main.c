@@ -82,6 +82,40 @@ static void measure_typed(void)
     MEASURE("ipc_typed_rt_4096", 50, echo(large, 4096));
 }
 
+// ---- Calls on the results of calls --------------------------------------------------
+// Each of the first two returns the object on which the next is made: the server itself.
+
+static void chain_one_by_one(echo_cap server)
+{
+    capos_cap_id first, second;
+    require(echo_pass(server, server.id, &first), "Echo.pass");
+    require(echo_pass((echo_cap){first}, first, &second), "Echo.pass");
+    ping((echo_cap){second});
+    capos_release(second);
+    capos_release(first);
+}
+
+static void chain_of_promises(echo_cap server)
+{
+    struct capos_call calls[2];
+    capos_cap_id first, second;
+    require(echo_pass_promise(&calls[0], server, server.id, &first), "Echo.pass");
+    require(echo_pass_promise(&calls[1], (echo_cap){first}, server.id, &second), "Echo.pass");
+    ping((echo_cap){second});
+    require(echo_pass_finish(&calls[1], nullptr), "Echo.pass");
+    require(echo_pass_finish(&calls[0], nullptr), "Echo.pass");
+}
+
+static void measure_chains(void)
+{
+    struct capos_image image;
+    image_open(&image, "echo_server");
+    static const char *const arguments[] = {"echo_server"};
+    echo_cap server = server_start(&image, arguments, 1, 0, nullptr);
+    MEASURE("chain_3", 50, chain_of_promises(server));
+    MEASURE("chain_3_one_by_one", 50, chain_one_by_one(server));
+}
+
 // ---- Memory -------------------------------------------------------------------------
 
 static void object_map_touch_unmap(memory_object_cap page)
@@ -134,6 +168,7 @@ int main(int argc, char **argv)
     measure_ring_ping("ipc_rt_4096", "4096", nullptr);
     measure_ring_ping("ipc_rt_cap", "32", "pass");
     measure_typed();
+    measure_chains();
     measure_objects();
     files_measure();
     rows_measure();

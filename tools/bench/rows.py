@@ -17,6 +17,8 @@ def counted(name, title, capos, linux):
     return Row(name, 'instructions', title, capos, linux)
 
 
+NO_COUNTERPART = 'there is no such thing'
+
 ROWS = [
     counted('kernel_entry', 'Enter the kernel and return',
             '`cap_enter` with an empty ring', '`getppid`'),
@@ -37,6 +39,11 @@ ROWS = [
     counted('ipc_rt_cap', 'The same with 32 bytes and a capability each way',
             'a capability is moved there and back',
             'a file descriptor by a Unix socket, there and back, and closed at each end'),
+    counted('chain_3', 'Three calls, each on what the one before returns',
+            'two calls whose results are promises, and a third: submitted at once, to a server '
+            'in another process, by typed clients', NO_COUNTERPART),
+    counted('chain_3_one_by_one', 'The same, each after the answer to the one before',
+            'three round trips', NO_COUNTERPART),
     counted('notify', 'Signal somebody who isn\'t waiting',
             '`Notification.signal`', 'a `write` to an eventfd'),
     counted('park_pingpong', 'Two threads wake each other in turn',
@@ -83,3 +90,4 @@ ROWS = [
         'kernel and initial file system'),
 ]
 NAMES = [row.name for row in ROWS]
+COMPARED = [row.name for row in ROWS if row.linux != NO_COUNTERPART]
