@@ -190,6 +190,31 @@ CORE_TEST(a_share_that_was_not_used_is_not_saved_up)
     CHECK(about(percent_of(spins, 100), 50));
 }
 
+// A lone thread isn't interrupted, so nobody charges it meanwhile.
+CORE_TEST(who_ran_alone_for_long_has_paid_for_it_when_another_comes)
+{
+    struct actor *old = spinner("old");
+    host_advance_ns(1000 * SCHED_SLICE_NS);
+    struct actor *new = spinner("new");
+    CHECK(about(percent_of(new, 100), 50));
+    CHECK(about(percent_of(old, 100), 50));
+}
+
+// Turns that are far shorter than what a budget may owe.
+CORE_TEST(short_turns_are_paid_for)
+{
+    struct actor *hog = spinner("hog"), *other = spinner("other");
+    add_threads(hog, 7, 1);
+    uint64_t before_ns = run_ns(other);
+    constexpr uint64_t TURNS = 10'000, TURN_NS = LANE_UNPAID_NS / 50;
+    for (unsigned i = 0; i < TURNS; i++) {
+        host_advance_ns(TURN_NS);
+        sched_give_way();
+        host_resume(sched_leave());
+    }
+    CHECK(about((run_ns(other) - before_ns) * 100 / (TURNS * TURN_NS), 50));
+}
+
 CORE_TEST(priorities_divide_the_share_of_a_budget_and_no_other)
 {
     struct actor *urgent = spinner("urgent"), *other = spinner("other");
@@ -296,6 +321,8 @@ int main(void)
     RUN(the_weight_decides_the_share_of_all_cpus);
     RUN(the_lightest_budget_is_not_starved_and_holds_nobody_up);
     RUN(a_share_that_was_not_used_is_not_saved_up);
+    RUN(who_ran_alone_for_long_has_paid_for_it_when_another_comes);
+    RUN(short_turns_are_paid_for);
     RUN(priorities_divide_the_share_of_a_budget_and_no_other);
     RUN(the_priority_that_a_thread_starts_with_counts);
     RUN(an_interactive_thread_goes_ahead_of_other_budgets_too);
