@@ -187,6 +187,7 @@ static enum file_outcome number_take(struct volume *volume, uint64_t *out_number
     return FILE_OUTCOME_OK;
 }
 
+// In no directory, 0, it has no name.
 static enum file_outcome node_insert(struct volume *volume, uint64_t number, uint64_t directory,
                                      struct wire_data name,
                                      const struct volume_creation *creation, int64_t now_ns)
@@ -195,7 +196,10 @@ static enum file_outcome node_insert(struct volume *volume, uint64_t number, uin
     bool is_symlink = creation->kind == FILE_KIND_SYMLINK;
     bind_number(statement, 1, number);
     bind_number(statement, 2, directory);
-    bind_name(statement, 3, name);
+    if (directory != 0)
+        bind_name(statement, 3, name);
+    else
+        (void)sqlite3_bind_null(statement, 3);
     (void)sqlite3_bind_int(statement, 4, (int)creation->kind);
     (void)sqlite3_bind_int(statement, 5, creation->mode);
     (void)sqlite3_bind_int(statement, 6, is_symlink ? (int)creation->target.size_bytes : 0);
@@ -228,6 +232,28 @@ enum file_outcome volume_create(struct volume *volume, uint64_t directory,
     if (outcome == FILE_OUTCOME_OK)
         *out_node = (struct volume_node){number, creation->kind};
     return outcome;
+}
+
+enum file_outcome volume_create_unnamed(struct volume *volume, uint64_t *out_number)
+{
+    static const struct volume_creation creation = {.kind = FILE_KIND_FILE, .mode = 0444};
+    enum file_outcome outcome = volume_prepare(volume, CREATE_PAGES);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = number_take(volume, out_number);
+    return outcome == FILE_OUTCOME_OK
+               ? node_insert(volume, *out_number, 0, (struct wire_data){}, &creation,
+                             volume->options.now_ns())
+               : outcome;
+}
+
+enum file_outcome volume_name_unnamed(struct volume *volume, uint64_t node, uint64_t directory,
+                                      struct wire_data name)
+{
+    int64_t now_ns = volume->options.now_ns();
+    enum file_outcome outcome = volume_prepare(volume, CREATE_PAGES);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = name_set(volume, node, directory, name, now_ns);
+    return outcome == FILE_OUTCOME_OK ? entries_change(volume, directory, 1, now_ns) : outcome;
 }
 
 enum file_outcome volume_remove(struct volume *volume, uint64_t node)

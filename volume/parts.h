@@ -7,6 +7,7 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <volume/store.h>
 #include <volume/volume.h>
 
 enum statement {
@@ -31,6 +32,15 @@ enum statement {
     STATEMENT_PAGES,
     STATEMENT_FREE_PAGES,
     STATEMENT_COUNT_NODES,
+    STATEMENT_STORED,
+    STATEMENT_SPACE,
+    STATEMENT_SPACE_SET,
+    STATEMENT_CHANGE,
+    STATEMENT_CHANGED_NAME,
+    STATEMENT_CHANGE_INSERT,
+    STATEMENT_CHANGE_OF_HASH,
+    STATEMENT_CHANGES_DROP,
+    STATEMENT_CHANGES_UNDO,
     STATEMENTS,
 };
 
@@ -88,6 +98,16 @@ static_assert(VOLUME_FILE_BYTES_MAX / PIECE_BYTES <= UINT64_C(1) << PIECE_BITS);
 
 [[nodiscard]] enum file_outcome volume_node(struct volume *volume, uint64_t number,
                                             struct node_row *out_row);
+
+// A file without a name, which goes when it is forgotten or the volume is opened next.  NO_SPACE.
+[[nodiscard]] enum file_outcome volume_create_unnamed(struct volume *volume,
+                                                      uint64_t *out_number);
+// Gives it a name, which is free.  NO_SPACE.
+[[nodiscard]] enum file_outcome volume_name_unnamed(struct volume *volume, uint64_t node,
+                                                    uint64_t directory, struct wire_data name);
+
+// Takes back what a restore of names left that was cut off.
+[[nodiscard]] enum file_outcome volume_names_undo(struct volume *volume);
 
 // Closes the piece that was used last: before its row changes in another way.
 void volume_blob_close(struct volume *volume);

@@ -10,9 +10,9 @@ constexpr uint64_t PAGES_SPARE = 24;        // that no operation uses up: for re
 constexpr uint32_t FRAME_BYTES = 4096 + 24; // of the log
 constexpr uint64_t OPERATION_PAGES_MAX = 64; // the most that one operation changes
 
-constexpr int SCHEMA_VERSION = 1;
-static const char schema[] =
-    "BEGIN; CREATE TABLE node(number INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB,"
+// Each version of the schema, as what it adds to the one before.
+static const char *const schemas[] = {
+    "CREATE TABLE node(number INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB,"
     " kind INTEGER NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL,"
     " stored INTEGER NOT NULL, version INTEGER NOT NULL, modified INTEGER NOT NULL,"
     " changed INTEGER NOT NULL, accessed INTEGER NOT NULL, created INTEGER NOT NULL,"
@@ -22,8 +22,18 @@ static const char schema[] =
     "CREATE TABLE piece(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE numbers(one INTEGER PRIMARY KEY, next INTEGER NOT NULL);"
     "INSERT INTO numbers VALUES(1, 2);"
-    "INSERT INTO node VALUES(1, 1, NULL, 1, 493, 0, 0, 1, 0, 0, 0, 0, NULL);"
-    "PRAGMA user_version = 1; COMMIT;";
+    "INSERT INTO node VALUES(1, 1, NULL, 1, 493, 0, 0, 1, 0, 0, 0, 0, NULL);",
+    // Blobs, in a directory that is its own parent as the root is, and their names.
+    "INSERT INTO node VALUES(-1, -1, NULL, 1, 493, 0, 0, 1, 0, 0, 0, 0, NULL);"
+    "CREATE TABLE change(name BLOB NOT NULL, version INTEGER NOT NULL, hash BLOB,"
+    " time INTEGER NOT NULL, PRIMARY KEY(name, version)) WITHOUT ROWID;"
+    "CREATE INDEX by_hash ON change(hash) WHERE hash IS NOT NULL;"
+    "CREATE TABLE space(one INTEGER PRIMARY KEY, version INTEGER NOT NULL,"
+    " names INTEGER NOT NULL, history INTEGER NOT NULL, restoring INTEGER NOT NULL);"
+    "INSERT INTO space VALUES(1, 0, 0, 0, 0);",
+};
+constexpr int SCHEMA_VERSION = sizeof schemas / sizeof schemas[0];
+static_assert((int64_t)VOLUME_STORE == -1);
 
 static const char *const texts[STATEMENTS] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -53,7 +63,22 @@ static const char *const texts[STATEMENTS] = {
     [STATEMENT_NUMBERS] = "UPDATE numbers SET next = next + ?1 RETURNING next",
     [STATEMENT_PAGES] = "PRAGMA page_count",
     [STATEMENT_FREE_PAGES] = "PRAGMA freelist_count",
-    [STATEMENT_COUNT_NODES] = "SELECT count(*) FROM node",
+    [STATEMENT_COUNT_NODES] = "SELECT count(*) FROM node WHERE parent > 0",
+    [STATEMENT_STORED] = "SELECT total(stored) FROM node WHERE parent = -1",
+    [STATEMENT_SPACE] = "SELECT version, names, history, restoring FROM space",
+    [STATEMENT_SPACE_SET] = "UPDATE space SET version = ?1, names = ?2, history = ?3,"
+                            " restoring = ?4",
+    [STATEMENT_CHANGE] = "SELECT hash, version, time FROM change"
+                         " WHERE name = ?1 AND version <= ?2 ORDER BY version DESC LIMIT 1",
+    [STATEMENT_CHANGED_NAME] = "SELECT name FROM change WHERE name > ?1 ORDER BY name LIMIT 1",
+    [STATEMENT_CHANGE_INSERT] = "INSERT INTO change VALUES(?1, ?2, ?3, ?4)",
+    [STATEMENT_CHANGE_OF_HASH] = "SELECT 1 FROM change WHERE hash = ?1 LIMIT 1",
+    // A few at a time, so that each is an operation that fits the log.
+    [STATEMENT_CHANGES_DROP] = "DELETE FROM change WHERE name = ?2 AND version IN"
+                               " (SELECT version FROM change WHERE name = ?2 AND version < ?1"
+                               " ORDER BY version LIMIT 8)",
+    [STATEMENT_CHANGES_UNDO] = "DELETE FROM change WHERE (name, version) IN"
+                               " (SELECT name, version FROM change WHERE version > ?1 LIMIT 8)",
 };
 
 // ---- Statements --------------------------------------------------------------------
@@ -215,7 +240,17 @@ static enum file_outcome run_text(struct volume *volume, const char *text)
     return result == SQLITE_OK ? FILE_OUTCOME_OK : volume_fault(volume, result);
 }
 
-// Whether the database is of this version.
+// Brings the tables from a version to the present one, in one step.
+static enum file_outcome schema_upgrade(struct volume *volume, int version)
+{
+    char text[40];
+    enum file_outcome outcome = run_text(volume, "BEGIN IMMEDIATE");
+    for (; outcome == FILE_OUTCOME_OK && version < SCHEMA_VERSION; version++)
+        outcome = run_text(volume, schemas[version]);
+    sqlite3_snprintf(sizeof text, text, "PRAGMA user_version = %d; COMMIT", SCHEMA_VERSION);
+    return outcome == FILE_OUTCOME_OK ? run_text(volume, text) : outcome;
+}
+
 static enum file_outcome schema_check(struct volume *volume)
 {
     sqlite3_stmt *statement;
@@ -227,14 +262,17 @@ static enum file_outcome schema_check(struct volume *volume)
     (void)sqlite3_finalize(statement);
     if (result != SQLITE_ROW)
         return volume_fault(volume, result);
-    return version == SCHEMA_VERSION ? FILE_OUTCOME_OK : FILE_OUTCOME_CORRUPTED;
+    if (version < 1 || version > SCHEMA_VERSION)
+        return FILE_OUTCOME_CORRUPTED;
+    return version < SCHEMA_VERSION ? schema_upgrade(volume, version)
+                                    : (enum file_outcome)FILE_OUTCOME_OK;
 }
 
 // Makes the tables of a new volume.  Only when they are on the medium it gets its label, so
 // they are there whenever there is one.
 static enum file_outcome schema_make(struct volume *volume)
 {
-    enum file_outcome outcome = run_text(volume, schema);
+    enum file_outcome outcome = schema_upgrade(volume, 0);
     if (outcome == FILE_OUTCOME_OK &&
         sqlite3_wal_checkpoint_v2(volume->database, nullptr, SQLITE_CHECKPOINT_RESTART, nullptr,
                                   nullptr) != SQLITE_OK)
@@ -327,6 +365,8 @@ enum file_outcome volume_open(struct medium *medium, const struct volume_options
         outcome = log_empty(volume);
     if (outcome == FILE_OUTCOME_OK)
         outcome = orphans_delete(volume);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_names_undo(volume);
     if (outcome == FILE_OUTCOME_OK)
         outcome = volume_sync(volume);
     if (outcome != FILE_OUTCOME_OK) {

@@ -7,9 +7,16 @@
 #include "medium_test.h"
 
 #include <test/test.h>
-#include <volume/volume.h>
+#include <volume/store.h>
 
-enum { DIRECTORIES = 4, NAMES = 6, STATES = 48, CONTENT_MAX = 160'000 };
+enum {
+    DIRECTORIES = 4,
+    NAMES = 6,
+    STATES = 48,
+    CONTENT_MAX = 160'000,
+    BLOBS = 8,
+    SNAPSHOTS = 4
+};
 
 // What the volume should hold: files by place, their contents by number.
 struct file_model {
@@ -20,6 +27,9 @@ struct file_model {
 struct model {
     struct file_model files[DIRECTORIES][NAMES];
     bool present[DIRECTORIES]; // the directory exists
+    bool blobs[BLOBS];
+    uint8_t leads[NAMES]; // a name to which blob, counted from 1; 0: to none
+    uint64_t version;     // of the names
 };
 
 static struct model states[STATES]; // [0]: at the last sync; then after each operation
@@ -73,6 +83,47 @@ static bool find(const char *directory, const char *name, struct volume_node *ou
                                   FILE_OUTCOME_OK);
 }
 
+// ---- Blobs and snapshots -----------------------------------------------------------
+
+static struct volume_hash blob_hashes[BLOBS];
+
+// Snapshots that were synced, so they are there from then on.
+static struct {
+    bool taken;
+    struct volume_hash hash;
+    uint8_t leads[NAMES];
+} snapshots[SNAPSHOTS];
+
+// The bytes of a blob: all of one kind, the more of them the higher its number.
+static uint32_t blob_bytes(uint32_t number, const uint8_t **out_bytes)
+{
+    static uint8_t bytes[BLOBS * 9000];
+    uint32_t count = number * 9000 + 10;
+    memset(bytes, (int)number + 'a', count);
+    *out_bytes = bytes;
+    return count;
+}
+
+static void blob_hashes_fill(void)
+{
+    for (uint32_t i = 0; i < BLOBS; i++) {
+        struct sha256 hash;
+        const uint8_t *bytes;
+        uint32_t count = blob_bytes(i, &bytes);
+        sha256_init(&hash);
+        sha256_update(&hash, bytes, count);
+        sha256_final(&hash, blob_hashes[i].bytes);
+    }
+}
+
+static uint8_t blob_of(const struct volume_hash *hash)
+{
+    for (uint8_t i = 0; i < BLOBS; i++)
+        if (memcmp(&blob_hashes[i], hash, sizeof *hash) == 0)
+            return (uint8_t)(i + 1);
+    return UINT8_MAX;
+}
+
 // ---- What is there -----------------------------------------------------------------
 
 static uint8_t content[CONTENT_MAX];
@@ -86,9 +137,28 @@ static bool content_read(uint64_t node, uint32_t *out_size)
            *out_size == stat.size_bytes;
 }
 
+static void store_read(struct model *model)
+{
+    struct volume_names info;
+    CHECK_EQ(volume_names_info(volume, &info), FILE_OUTCOME_OK);
+    model->version = info.version;
+    for (uint32_t i = 0; i < BLOBS; i++) {
+        struct volume_node node;
+        model->blobs[i] = volume_blob_find(volume, &blob_hashes[i], &node) == FILE_OUTCOME_OK;
+    }
+    for (uint32_t i = 0; i < NAMES; i++) {
+        struct volume_lead lead;
+        if (volume_name_get(volume, name_of(file_names[i]), UINT64_MAX, &lead) ==
+                FILE_OUTCOME_OK &&
+            lead.leads)
+            model->leads[i] = blob_of(&lead.hash);
+    }
+}
+
 static void model_read(struct model *model)
 {
     memset(model, 0, sizeof *model);
+    store_read(model);
     for (uint32_t i = 0; i < DIRECTORIES; i++) {
         struct volume_node node;
         model->present[i] = find(directory_names[i], nullptr, &node);
@@ -209,6 +279,105 @@ static enum file_outcome directory_step(struct model *model, uint32_t i)
     return outcome;
 }
 
+static enum file_outcome blob_step(struct model *model, uint32_t number)
+{
+    struct volume_hash hash;
+    bool created;
+    uint64_t node;
+    if (rand() % 3 == 0) {
+        enum file_outcome outcome = volume_blob_remove(volume, &blob_hashes[number], &node);
+        if (outcome == FILE_OUTCOME_OK) {
+            volume_forget(volume, node);
+            model->blobs[number] = false;
+        }
+        return outcome == FILE_OUTCOME_BUSY || outcome == FILE_OUTCOME_NOT_FOUND
+                   ? FILE_OUTCOME_OK
+                   : outcome;
+    }
+    const uint8_t *bytes;
+    uint32_t count = blob_bytes(number, &bytes), first = count / 2;
+    struct volume_put put;
+    if (rand() % 2 == 0 && count <= VOLUME_WRITE_BYTES_MAX) {
+        enum file_outcome outcome = volume_put(volume, bytes, count, &hash, &created);
+        model->blobs[number] |= outcome == FILE_OUTCOME_OK;
+        return outcome;
+    }
+    enum file_outcome outcome = volume_put_begin(volume, &put);
+    if (outcome != FILE_OUTCOME_OK)
+        return outcome;
+    outcome = volume_put_add(volume, &put, bytes, first);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_put_add(volume, &put, bytes + first, count - first);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_put_finish(volume, &put, &hash, &created);
+    else
+        volume_put_cancel(volume, &put);
+    model->blobs[number] |= outcome == FILE_OUTCOME_OK;
+    return outcome;
+}
+
+static enum file_outcome restore_step(struct model *model)
+{
+    uint32_t i = (uint32_t)rand() % SNAPSHOTS;
+    if (!snapshots[i].taken)
+        return FILE_OUTCOME_OK;
+    enum file_outcome outcome = volume_names_restore(volume, &snapshots[i].hash);
+    if (outcome == FILE_OUTCOME_NOT_FOUND)
+        return FILE_OUTCOME_OK; // one of its blobs is gone
+    if (outcome == FILE_OUTCOME_OK && memcmp(model->leads, snapshots[i].leads, NAMES) != 0) {
+        memcpy(model->leads, snapshots[i].leads, NAMES);
+        model->version++;
+    }
+    return outcome;
+}
+
+static enum file_outcome store_step(struct model *model)
+{
+    uint32_t name = (uint32_t)rand() % NAMES, number = (uint32_t)rand() % BLOBS;
+    uint8_t *lead = &model->leads[name];
+    struct volume_lead found;
+    switch (rand() % 8) {
+    case 0:
+    case 1:
+    case 2:
+        return blob_step(model, number);
+    case 3:
+        return restore_step(model);
+    case 4:
+        return volume_names_forget(volume, model->version - (uint64_t)rand() % 10);
+    default:
+        break;
+    }
+    bool to_nothing = rand() % 4 == 0;
+    enum file_outcome outcome = volume_name_set(
+        volume, name_of(file_names[name]), *lead != 0 ? &blob_hashes[*lead - 1] : nullptr,
+        to_nothing ? nullptr : &blob_hashes[number], &found);
+    uint8_t now_leads = to_nothing ? 0 : (uint8_t)(number + 1);
+    if (outcome == FILE_OUTCOME_NOT_FOUND)
+        return model->blobs[number] ? outcome : FILE_OUTCOME_OK;
+    if (outcome == FILE_OUTCOME_OK && *lead != now_leads) {
+        *lead = now_leads;
+        model->version++;
+    }
+    return outcome;
+}
+
+// After a sync: keeps where the names lead.
+static bool snapshot_take(const struct model *model)
+{
+    uint32_t i = (uint32_t)rand() % SNAPSHOTS;
+    struct volume_hash hash;
+    enum file_outcome outcome = volume_names_snapshot(volume, &hash);
+    if (outcome == FILE_OUTCOME_NO_SPACE)
+        return true;
+    if (outcome != FILE_OUTCOME_OK || volume_sync(volume) != FILE_OUTCOME_OK)
+        return false;
+    snapshots[i].taken = true;
+    snapshots[i].hash = hash;
+    memcpy(snapshots[i].leads, model->leads, NAMES);
+    return true;
+}
+
 // One operation, which adds a state; false when the power has gone.
 static bool step(void)
 {
@@ -217,12 +386,13 @@ static bool step(void)
             return false;
         states[0] = states[state_count - 1];
         state_count = 1;
-        return true;
+        return rand() % 4 != 0 || snapshot_take(&states[0]);
     }
     struct model *model = &states[state_count];
     *model = states[state_count - 1];
     uint32_t i = (uint32_t)rand() % DIRECTORIES, j = (uint32_t)rand() % NAMES;
-    enum file_outcome outcome = !model->present[i] || rand() % 12 == 0
+    enum file_outcome outcome = rand() % 3 == 0 ? store_step(model)
+                                : !model->present[i] || rand() % 12 == 0
                                     ? directory_step(model, i)
                                 : rand() % 6 == 0 ? rename_step(model, i, j)
                                                   : file_step(model, i, j);
@@ -276,7 +446,9 @@ static void all_that_was_synced_survives_a_power_cut(void)
 {
     medium = test_medium_create(1024);
     memset(states, 0, sizeof states);
+    memset(snapshots, 0, sizeof snapshots);
     state_count = 1;
+    blob_hashes_fill();
     bool open = reopen();
     for (uint32_t i = 0; i < cuts && open; i++)
         open = cut_once(i);

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <lib/sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,6 @@
 #include <unistd.h>
 
 #include "say.h"
-#include "sha256.h"
 #include "toolchain.h"
 
 constexpr time_t UNUSED_SECONDS_MAX = 30 * 24 * 3600;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "sha256.h"
+// Tests of lib/sha256.c.
+#include <lib/sha256.h>
 
 #include <test/test.h>
 
@@ -27,8 +28,29 @@ static void the_published_examples_match(void)
     digest_is("a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+// In pieces of every length, across the ends of blocks: the same as in one.
+static void pieces_make_no_difference(void)
+{
+    uint8_t bytes[300], whole[SHA256_BYTES], pieces[SHA256_BYTES];
+    struct sha256 hash;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7);
+    sha256_init(&hash);
+    sha256_update(&hash, bytes, sizeof bytes);
+    sha256_final(&hash, whole);
+    for (size_t step = 1; step <= 130; step++) {
+        sha256_init(&hash);
+        for (size_t at = 0; at < sizeof bytes; at += step)
+            sha256_update(&hash, bytes + at,
+                          sizeof bytes - at < step ? sizeof bytes - at : step);
+        sha256_final(&hash, pieces);
+        CHECK(memcmp(whole, pieces, sizeof whole) == 0);
+    }
+}
+
 int main(void)
 {
     RUN(the_published_examples_match);
+    RUN(pieces_make_no_difference);
     return test_report();
 }

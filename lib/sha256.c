@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Owns SHA-256 as FIPS 180-4 section 6.2 writes it.  Not constant-time: it hashes source
-// files.  Tested by sha256_test.c.
-#include "sha256.h"
+// SHA-256 as FIPS 180-4, section 6.2, writes it; tested by sha256_test.c.
+#include <lib/sha256.h>
 
-#include <string.h>
+#include <lib/string.h>
 
 static constexpr uint32_t round_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
@@ -37,21 +36,28 @@ static void expand(const uint8_t block[64], uint32_t words[64])
 
 static void compress(uint32_t state[8], const uint8_t block[64])
 {
-    uint32_t words[64], s[8];
+    uint32_t words[64];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     expand(block, words);
-    memcpy(s, state, sizeof s);
     for (int i = 0; i < 64; i++) {
-        uint32_t sum1 = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]);
-        uint32_t first = s[7] + sum1 + choice + round_constants[i] + words[i];
-        uint32_t sum0 = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
-        uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += first;
-        s[0] = first + sum0 + majority;
+        uint32_t sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+        uint32_t choice = (e & f) ^ (~e & g);
+        uint32_t first = h + sum1 + choice + round_constants[i] + words[i];
+        uint32_t sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+        uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
+        h = g;
+        g = f;
+        f = e;
+        e = d + first;
+        d = c;
+        c = b;
+        b = a;
+        a = first + sum0 + majority;
     }
+    const uint32_t sums[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
-        state[i] += s[i];
+        state[i] += sums[i];
 }
 
 void sha256_init(struct sha256 *hash)
@@ -66,16 +72,20 @@ void sha256_update(struct sha256 *hash, const void *data, size_t bytes)
     while (bytes > 0) {
         size_t held = hash->total_bytes % sizeof hash->block;
         size_t part = sizeof hash->block - held < bytes ? sizeof hash->block - held : bytes;
-        memcpy(hash->block + held, from, part);
         hash->total_bytes += part;
-        if (held + part == sizeof hash->block)
-            compress(hash->state, hash->block);
+        if (part == sizeof hash->block) {
+            compress(hash->state, from);
+        } else {
+            memcpy(hash->block + held, from, part);
+            if (held + part == sizeof hash->block)
+                compress(hash->state, hash->block);
+        }
         from += part;
         bytes -= part;
     }
 }
 
-void sha256_final(struct sha256 *hash, uint8_t out_digest[32])
+void sha256_final(struct sha256 *hash, uint8_t out_digest[SHA256_BYTES])
 {
     uint64_t total_bits = hash->total_bytes * 8;
     uint8_t length[8];

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// SHA-256 (FIPS 180-4), for naming cached files by their content.
+// SHA-256 (FIPS 180-4), for naming bytes by what they are.  Not for secrets: nobody looked at
+// what its time tells.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+constexpr size_t SHA256_BYTES = 32;
 
 struct sha256 {
     uint32_t state[8];
@@ -14,4 +17,4 @@ struct sha256 {
 void sha256_init(struct sha256 *hash);
 void sha256_update(struct sha256 *hash, const void *data, size_t bytes);
 // Ends the hash; it must be initialised again before the next use.
-void sha256_final(struct sha256 *hash, uint8_t out_digest[32]);
+void sha256_final(struct sha256 *hash, uint8_t out_digest[SHA256_BYTES]);
