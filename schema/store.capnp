@@ -6,13 +6,15 @@ using import "file.capnp".ReadOnlyFile;
 using import "memory_object.capnp".MemoryObject;
 
 interface Store @0xf1bd8fbbb2e6469e $A.home(service) {
-  # Blobs: bytes that are found by what they are.
+  # Blobs: bytes that are found by what they are.  `capos run --disk` with `--grant store` gives
+  # the one of the disk.
   #
   # A blob's name is its SHA-256, 32 bytes; another number of bytes is `invalidArgument`.
   # A blob never changes, and putting the same bytes twice keeps them once.  The service
   # computes the hash itself, and compares it when it reads: what it returns is what was put.
   #
-  # A blob stays until it is removed.  What was put is durable after `sync`.
+  # A blob stays until it is removed: nothing collects those that no name leads to.  What was
+  # put is durable after `sync`.
 
   put @0 PutParams -> PutResults;
   # Keeps a small blob.
@@ -21,7 +23,7 @@ interface Store @0xf1bd8fbbb2e6469e $A.home(service) {
   # Keeps a blob of any size.
 
   open @2 OpenParams -> OpenResults;
-  # A blob's bytes, as a file.  Open blobs stay until they are released.
+  # A blob's bytes, as a file, compared with the hash.  Open blobs stay until they are released.
 
   has @3 HasParams -> HasResults;
   # Whether a blob is there; doesn't read it.
@@ -39,7 +41,7 @@ interface Store @0xf1bd8fbbb2e6469e $A.home(service) {
   # How much there is.
 
   struct PutParams {
-    data @0 :Data $A.maxBytes(4096);
+    data @0 :Data $A.maxBytes(2048);
     # The bytes.
   }
   struct PutResults {
@@ -124,7 +126,7 @@ interface Namespace @0xfb29ad03de549b2d $A.home(service) {
   # Names of blobs, each with its history.
   #
   # A name is 1 to 255 bytes without 0; otherwise `invalidArgument`.  It leads to a blob of the
-  # Store of the same service, or to nothing.  Every change gives the Namespace a new
+  # Store of the same service, or to nothing, and keeps that blob from being removed.  Every change gives the Namespace a new
   # *version*, one more than the last.  Each change is one step, and durable when the call
   # completes with `ok`.
   #
@@ -146,7 +148,8 @@ interface Namespace @0xfb29ad03de549b2d $A.home(service) {
   # What is known of the Namespace.
 
   set @5 SetParams -> SetResults;
-  # Compares and swaps: leads a name elsewhere if it leads where the caller believes.
+  # Compares and swaps: leads a name elsewhere if it leads where the caller believes.  To lead
+  # it to where it leads is no change.
 
   snapshot @6 () -> SnapshotResults;
   # Keeps what all names lead to now as a blob, whose hash stands for all of it.
@@ -258,7 +261,7 @@ interface Namespace @0xfb29ad03de549b2d $A.home(service) {
     outcome @0 :FileOutcome;
     # ok, noSpace, quotaExceeded, readOnly, inputOutput.
     hash @1 :Data $A.maxBytes(32);
-    # The blob; it is kept like any other, and leads to all that the names led to.
+    # The blob; it is kept like any other.  It doesn't keep what the names led to.
     version @2 :UInt64;
     # Of the Namespace.
   }

@@ -167,6 +167,36 @@ static bool grant_is_free(const struct grant *grant, const struct run_request *a
     return false;
 }
 
+// What a disk has besides its files: "store" is the first disk's, "notes.store" that of the
+// disk "notes".  False: there is no such thing, or it was refused.
+static bool disk_grant_add(struct program *program, const struct run_request *asked,
+                           struct wire_text name, bool *out_refused)
+{
+    const char *dot = strchr(name.text, '.');
+    size_t disk_bytes = dot != nullptr ? (size_t)(dot - name.text) : 0;
+    struct capos_spawn_grant *added = &program->grants[program->grant_count];
+    *out_refused = false;
+    for (uint32_t i = 0; i < asked->disks.count; i++) {
+        struct host_disk disk;
+        if (host_disk_at(&asked->disks, i, &disk) != STATUS_OK ||
+            (dot != nullptr && (disk.name.size_bytes != disk_bytes ||
+                                memcmp(disk.name.text, name.text, disk_bytes) != 0)))
+            continue;
+        enum status status =
+            system_disk_export(i, dot != nullptr ? dot + 1 : name.text, &added->capability);
+        *out_refused = status != STATUS_OK && status != STATUS_NOT_FOUND;
+        if (*out_refused)
+            report_refuse(HOST_CONTROL_REFUSAL_SYSTEM, "the grant \"%s\" can't be made: %s",
+                          name.text, status_reason(status));
+        if (status != STATUS_OK)
+            return false;
+        added->name = name.text;
+        program->grant_count++;
+        return true;
+    }
+    return false;
+}
+
 static bool grant_add_asked(struct program *program, const struct run_request *asked,
                             struct wire_text name)
 {
@@ -177,9 +207,11 @@ static bool grant_add_asked(struct program *program, const struct run_request *a
             wire_text_equals(name, grant.name.text))
             return grant_is_free(&grant, asked) && grant_add(program, &grant);
     }
-    if (grant_is_there(program, name.text))
+    bool refused;
+    if (grant_is_there(program, name.text) || disk_grant_add(program, asked, name, &refused))
         return true;
-    refuse_unknown_grant(name.text);
+    if (!refused)
+        refuse_unknown_grant(name.text);
     return false;
 }
 
@@ -292,6 +324,8 @@ static bool grants_collect(struct program *program, const struct capos_spawner *
         if (grant_at(given, i, &grant) != STATUS_OK || !grant_add(program, &grant))
             return false;
     }
+    if (!disks_add(program, &asked->disks))
+        return false;
     for (uint32_t i = 0; i < asked->grants.count; i++) {
         struct wire_text name;
         if (wire_list_text(&asked->grants, i, &name) != STATUS_OK ||
@@ -300,7 +334,7 @@ static bool grants_collect(struct program *program, const struct capos_spawner *
     }
     if (asked->output_bytes_max != 0 && !output_limit(program, asked->output_bytes_max))
         return false;
-    return directories_add(program, &asked->directories) && disks_add(program, &asked->disks) &&
+    return directories_add(program, &asked->directories) &&
            memory_directories_add(program, &asked->memory_directories);
 }
 

@@ -29,6 +29,8 @@ static struct capos_spawner *all_spawner;
 static struct service_state
     instances[RUN_REQUEST_DIRECTORIES_COUNT_MAX + 2 * RUN_REQUEST_DISKS_COUNT_MAX];
 static uint32_t instance_count;
+static const struct service_state *disks[RUN_REQUEST_DISKS_COUNT_MAX];
+static uint32_t disk_count;
 
 // ---- The manifest ------------------------------------------------------------------
 
@@ -237,11 +239,31 @@ enum status system_disk(const struct host_disk *disk, struct capos_transfer *out
     snprintf(number, sizeof numbers[0], "%u", disk->device);
     enum status status =
         instance_start(&manifest.disk_driver, number, 0, INTERFACE_BLOCK_DEVICE, &device);
+    disks[disk_count++] = &instances[instance_count];
     if (status == STATUS_OK)
         status = instance_start(&manifest.disk, nullptr, device, INTERFACE_DIRECTORY, &object);
     if (status == STATUS_OK)
         *out_capability = capos_transfer_move(object);
     return status;
+}
+
+enum status system_disk_export(uint32_t disk, const char *name,
+                               struct capos_transfer *out_capability)
+{
+    const struct service_state *service = disks[disk];
+    const struct wire_list *exports = &service->declared.exports;
+    for (uint32_t i = 0; i < exports->count; i++) {
+        struct export export;
+        capos_cap_id object;
+        if (export_at(exports, i, &export) != STATUS_OK || !wire_text_equals(export.name, name))
+            continue;
+        enum status status =
+            endpoint_mint(service->endpoint, export.interface_id, export.word, &object);
+        if (status == STATUS_OK)
+            *out_capability = capos_transfer_move(object);
+        return status;
+    }
+    return STATUS_NOT_FOUND;
 }
 
 enum status system_memory_directory(const struct memory_directory *directory,

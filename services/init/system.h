@@ -42,6 +42,11 @@ void system_start(struct capos_spawner *spawner);
 [[nodiscard]] enum status system_disk(const struct host_disk *disk,
                                       struct capos_transfer *out_capability);
 
+// What else a disk's service exports, by its name; the disks count from 0 as they were started.
+// STATUS_NOT_FOUND.
+[[nodiscard]] enum status system_disk_export(uint32_t disk, const char *name,
+                                             struct capos_transfer *out_capability);
+
 // Has a directory in memory made, in a budget of its own.  STATUS_NOT_FOUND: the system has no
 // Ramfs; STATUS_OVERLOADED: the machine has too little memory; else as Ramfs.create.
 [[nodiscard]] enum status system_memory_directory(const struct memory_directory *directory,

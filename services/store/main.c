@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// store: the files of a disk, as a Directory: the export with the word 1.
+// store: what a disk holds: its files as a Directory, its blobs as a Store, their names as a
+// Namespace.
 //
-//     device.c    the disk: a BlockDevice
-//     main.c      what a volume has, for tree
+//     device.c      the disk: a BlockDevice
+//     main.c        what a volume has, for tree; blobs as files
+//     blobs.c       the methods of Store
+//     namespace.c   the methods of Namespace
 //
 // The volume (volume/) has everything that is kept; here are only the nodes that somebody has
 // open.  A disk of zeros becomes a new volume.
@@ -12,25 +15,25 @@
 // when nobody has the file open any more.
 //
 // Grants: memory, endpoint, device, timer, entropy; console, for its last words.
-// Tested by volume/*_test.c, and booted by tests/cli/store_test.py.
+// Tested by volume/*_test.c, and booted by tests/system/files_test.c and store_test.c, which
+// tests/cli/store_test.py starts.
 #include "device.h"
+#include "parts.h"
 
 #include <capos/loop.h>
 #include <capos/panic.h>
-#include <capos/server.h>
 #include <capos/tree.h>
-#include <volume/volume.h>
 
 #include <gen/capos/block_device.h>
 #include <gen/capos/endpoint.h>
 #include <gen/capos/entropy_source.h>
 #include <gen/capos/timer.h>
 #include <gen/capos/virtual_memory.h>
+#include <gen/interfaces.h>
 #include <lib/container_of.h>
 #include <stdlib.h>
 #include <string.h>
 
-constexpr uint64_t WORD_ROOT = 1;
 constexpr uint32_t CACHE_BYTES = 6 << 20;
 constexpr uint32_t BUCKETS = 256;
 constexpr uint32_t LOOSE_MAX = 4;
@@ -42,9 +45,12 @@ struct node {
     struct node *next; // in its bucket
     bool removed;
     bool unsynced; // it was written to since the last sync
+    bool verified; // a blob, whose hash was compared since somebody has it open
 };
 
-static struct volume *volume;
+struct volume *volume;
+endpoint_cap endpoint;
+virtual_memory_cap memory;
 static struct tree tree;
 static struct node root = {.head = {.kind = FILE_KIND_DIRECTORY}, .number = VOLUME_ROOT};
 static struct node *buckets[BUCKETS];
@@ -268,7 +274,7 @@ static enum file_outcome on_truncate(struct tree *, struct tree_node *node, uint
 
 // ---- The whole ---------------------------------------------------------------------
 
-static enum file_outcome sync_all(void)
+enum file_outcome sync_all(void)
 {
     enum file_outcome outcome = volume_sync(volume);
     for (uint32_t i = 0; outcome == FILE_OUTCOME_OK && i < BUCKETS; i++)
@@ -330,6 +336,45 @@ static const struct tree_ops ops = {
     .forget = on_forget,
 };
 
+// ---- Blobs -------------------------------------------------------------------------
+
+enum file_outcome blob_open(const struct volume_hash *hash, uint64_t *out_size_bytes,
+                            uint64_t *out_cap)
+{
+    struct volume_node found;
+    struct volume_stat stat;
+    enum file_outcome outcome = volume_blob_find(volume, hash, &found);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_stat(volume, found.number, &stat);
+    if (outcome != FILE_OUTCOME_OK)
+        return outcome;
+    struct node *node = node_get(&found);
+    if (node == nullptr)
+        return FILE_OUTCOME_NO_SPACE;
+    if (node->head.references == 0 || !node->verified)
+        outcome = volume_blob_verify(volume, found.number, hash);
+    node->verified = outcome == FILE_OUTCOME_OK;
+    if (outcome != FILE_OUTCOME_OK)
+        return outcome;
+    *out_size_bytes = stat.size_bytes;
+    return tree_mint(&tree, &node->head, INTERFACE_READ_ONLY_FILE, out_cap) == STATUS_OK
+               ? FILE_OUTCOME_OK
+               : FILE_OUTCOME_NO_SPACE;
+}
+
+void blob_removed(uint64_t number)
+{
+    for (struct node *node = buckets[number % BUCKETS]; node != nullptr; node = node->next) {
+        if (node->number != number)
+            continue;
+        node->removed = true;
+        if (node->head.references == 0)
+            on_forget(&tree, &node->head);
+        return;
+    }
+    volume_forget(volume, number);
+}
+
 // ---- Start -------------------------------------------------------------------------
 
 static int64_t now_ns(void)
@@ -364,13 +409,22 @@ static void volume_start(void)
 
 static void on_call(void *, struct capos_server_call *call)
 {
-    tree_serve(call);
+    switch (call->interface_id) {
+    case INTERFACE_STORE:
+        store_on_call(call);
+        break;
+    case INTERFACE_NAMESPACE:
+    case INTERFACE_READ_ONLY_NAMESPACE:
+        namespace_on_call(call);
+        break;
+    default:
+        tree_serve(call);
+        break;
+    }
 }
 
 int main(void)
 {
-    endpoint_cap endpoint;
-    virtual_memory_cap memory;
     if (endpoint_cap_find("endpoint", &endpoint) != STATUS_OK ||
         virtual_memory_cap_find("memory", &memory) != STATUS_OK)
         capos_panic("store: needs the grants \"endpoint\" and \"memory\"");

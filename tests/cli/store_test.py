@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The store service, booted: `capos run --disk`, the suite of all file services, power cuts."""
+"""The store service, booted: `capos run --disk`, the suites of file services and of stores,
+power cuts."""
 
 import os
 import random
@@ -36,6 +37,49 @@ def the_store_does_what_every_file_service_does():
         failed = [line for line in done.stdout.splitlines() if line.startswith(b'FAIL')]
         assert done.returncode == 0 and not failed, (failed, done.stderr[-500:])
         assert done.stdout.count(b'ok disk_') > 20, done.stdout
+        is_clean(disk)
+
+
+def a_store_keeps_blobs_and_names():
+    with folder_of_disks() as folder:
+        disk = os.path.join(folder, 'disk')
+        done = capos('run', '--system', 'test-disk', '--mem', '128', '--cpus', '2',
+                     '--disk', f'{disk}:64M', '--grant', 'store', '--grant', 'namespace',
+                     'store_test')
+        failed = [line for line in done.stdout.splitlines() if line.startswith(b'FAIL')]
+        assert done.returncode == 0 and not failed, (failed, done.stderr[-500:])
+        assert done.stdout.count(b'\nok ') >= 15, done.stdout
+        is_clean(disk)
+
+
+def versions_are_kept_from_machine_to_machine():
+    with folder_of_disks() as folder:
+        disk = os.path.join(folder, 'disk')
+
+        def keep(*arguments, **options):
+            return capos('run', '--disk', f'{disk}:8M', '--grant', 'store', '--grant',
+                         'namespace', 'keep', *arguments, **options)
+
+        expect(capos('run', '--disk', f'{disk}:8M', 'keep', 'ls'), 1, b'', 'I hold no Store')
+        expect(capos('run', '--grant', 'store', 'keep', 'ls'), 125, b'', 'is of a disk')
+        expect(capos('run', '--disk', f'{disk}:8M', '--grant', 'other.store', 'keep', 'ls'), 125,
+               b'', 'there is no grant')
+        expect(capos('run', '--disk', f'{disk}:8M:mine', '--grant', 'mine.store', 'args'), 0)
+        large = bytes(range(256)) * 1000
+        expect(keep('put', 'notes', stdin=b'first'), 0, b'')
+        expect(keep('put', 'notes', stdin=large), 0, b'')
+        expect(keep('get', 'notes'), 0, large)
+        expect(keep('get', 'notes', '1'), 0, b'first')
+        snapshot = keep('snapshot').stdout.strip().decode()
+        assert len(snapshot) == 64, snapshot
+        expect(keep('rm', 'notes'), 0, b'')
+        expect(keep('get', 'notes'), 1, b'', 'no such file')
+        expect(keep('restore', snapshot), 0, b'')
+        log = keep('log', 'notes').stdout.split(b'\n')
+        assert len(log) == 5 and b'256000' in log[0] and b' 5 ' in log[3], log
+        expect(keep('clean'), 0, b'1 blobs removed\n')
+        expect(keep('ls'), 0, b'       4     256000 notes\n')
+        expect(keep('get', 'notes', '1'), 1, b'', 'no such file')
         is_clean(disk)
 
 
@@ -121,7 +165,8 @@ def a_machine_that_is_killed_leaves_a_clean_disk():
             is_clean(disk)
 
 
-main([the_store_does_what_every_file_service_does,
+main([the_store_does_what_every_file_service_does, a_store_keeps_blobs_and_names,
+      versions_are_kept_from_machine_to_machine,
       a_file_of_a_machine_is_there_in_the_next_and_on_the_host, what_is_no_disk_stays_as_it_is,
       several_disks_have_names_beside_a_terminal_and_other_directories,
       a_disk_that_cannot_be_is_refused, a_machine_that_is_killed_leaves_a_clean_disk])

@@ -70,6 +70,7 @@ static const struct {
     {"revoker_test", "spawner boot"},
     {"ring_test", "spawner boot"},
     {"stdio_test", "spawner boot"},
+    {"store_test", "spawner boot store namespace"},
     {"system_inspector_test", "spawner boot inspector"},
     {"thread_test", "spawner boot timer threads urgent"},
     {"timer_test", "spawner boot timer"},

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <gen/interfaces.h>
 #include <lib/nearest.h>
 #include <stdio.h>
 #include <string.h>
@@ -143,6 +144,20 @@ bool image_drives_disks(const struct image *image, const char *name)
             return grant.source.which == GRANT_SOURCE_SERVICE &&
                    wire_text_equals(grant.source.service.service,
                                     image->manifest.disk_driver.name.text);
+    }
+    return false;
+}
+
+bool image_disk_grants(const struct image *image, const char *name)
+{
+    const char *dot = strchr(name, '.');
+    const struct wire_list *exports = &image->manifest.disk.exports;
+    for (uint32_t i = 0; i < exports->count; i++) {
+        struct export export;
+        if (export_at(exports, i, &export) == STATUS_OK &&
+            export.interface_id != INTERFACE_DIRECTORY &&
+            wire_text_equals(export.name, dot != nullptr ? dot + 1 : name))
+            return true;
     }
     return false;
 }

@@ -37,6 +37,10 @@ struct image {
 // disks if the machine has any.
 [[nodiscard]] bool image_drives_disks(const struct image *image, const char *name);
 
+// What a disk has besides its files that `capos run --disk --grant NAME` is possible for: NAME is
+// "store", or "notes.store" for the disk "notes".
+[[nodiscard]] bool image_disk_grants(const struct image *image, const char *name);
+
 // The grantable name that is nearest to a mistyped one, or nullptr.
 [[nodiscard]] const char *image_nearest_grant(const struct image *image, const char *name);
 

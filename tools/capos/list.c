@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Owns `capos list`.  Tested by tests/cli.
+#include <gen/interfaces.h>
 #include <string.h>
 
 #include "commands.h"
@@ -44,6 +45,18 @@ static void print_grants(const char *title, const struct wire_list *grants)
     }
 }
 
+static void print_disk_grants(const struct image *image)
+{
+    const struct wire_list *exports = &image->manifest.disk.exports;
+    printf("With a disk (`--disk`) also:\n");
+    for (uint32_t i = 0; i < exports->count; i++) {
+        struct export export;
+        if (export_at(exports, i, &export) == STATUS_OK &&
+            export.interface_id != INTERFACE_DIRECTORY)
+            printf("  %-20.*s of the disk\n", (int)export.name.size_bytes, export.name.text);
+    }
+}
+
 static void print_programs(const struct image *image)
 {
     printf("Programs in the image:\n");
@@ -74,5 +87,7 @@ int list_command(int argument_count, char **arguments)
     print_programs(&image);
     print_grants("Every program gets:", &image.manifest.program_grants);
     print_grants("`capos run --grant NAME` can add:", &image.manifest.grantable);
+    if (image.manifest.disk.name.size_bytes != 0)
+        print_disk_grants(&image);
     return 0;
 }

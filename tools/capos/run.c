@@ -64,8 +64,12 @@ static int check_grants(const struct image *image, const struct run_options *opt
         if (options->disk_count > 0 && image_drives_disks(image, name))
             return fail(EXIT_CAPOS_FAILED, "--grant %s: the block devices are those of --disk",
                         name);
-        if (image_grants(image, name))
+        bool of_disk = image_disk_grants(image, name);
+        if (image_grants(image, name) || (of_disk && options->disk_count > 0))
             continue;
+        if (of_disk)
+            return fail(EXIT_CAPOS_FAILED, "--grant %s is of a disk: give one with --disk",
+                        name);
         const char *nearest = image_nearest_grant(image, name);
         if (nearest != nullptr)
             return fail(EXIT_CAPOS_FAILED, "there is no grant %s; did you mean %s?", name,
@@ -75,20 +79,33 @@ static int check_grants(const struct image *image, const struct run_options *opt
     return 0;
 }
 
+static int add_grant(struct run_options *options, const char *name)
+{
+    if (run_options_grant(options, name))
+        return 0;
+    if (options->grant_count == RUN_GRANTS_MAX)
+        return fail(EXIT_CAPOS_FAILED, "the system offers more than %u grants", RUN_GRANTS_MAX);
+    options->grants[options->grant_count++] = name;
+    return 0;
+}
+
 // Adds what the manifest offers and wasn't asked for by name.
 static int add_all_grants(const struct image *image, struct run_options *options)
 {
-    for (uint32_t i = 0; i < image->grant_count; i++) {
+    const struct wire_list *exports = &image->manifest.disk.exports;
+    int status = 0;
+    for (uint32_t i = 0; status == 0 && i < image->grant_count; i++) {
         const char *name = image->grant_names[i];
-        if (run_options_grant(options, name) ||
-            (options->disk_count > 0 && image_drives_disks(image, name)))
-            continue;
-        if (options->grant_count == RUN_GRANTS_MAX)
-            return fail(EXIT_CAPOS_FAILED, "the system offers more than %u grants",
-                        RUN_GRANTS_MAX);
-        options->grants[options->grant_count++] = name;
+        if (options->disk_count == 0 || !image_drives_disks(image, name))
+            status = add_grant(options, name);
     }
-    return 0;
+    for (uint32_t i = 0; status == 0 && options->disk_count > 0 && i < exports->count; i++) {
+        struct export export;
+        if (export_at(exports, i, &export) == STATUS_OK &&
+            image_disk_grants(image, export.name.text))
+            status = add_grant(options, export.name.text);
+    }
+    return status;
 }
 
 // Adds the service of disks to the package, which not every build has.
