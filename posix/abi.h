@@ -125,6 +125,7 @@ enum : uint32_t {
 enum {
     SIGABRT = 6,
     SIGKILL = 9,
+    SIGPIPE = 13,
     SIGCHLD = 17,
     SIGCONT = 18,
     SIGSTOP = 19,

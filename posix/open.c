@@ -5,6 +5,7 @@
 // accident.  A file in a read-only directory can't be opened for writing: EROFS.
 #include "change.h"
 #include "descriptor.h"
+#include "device.h"
 #include "errno.h"
 #include "list.h"
 #include "regular.h"
@@ -122,7 +123,11 @@ long call_openat(long from, long path, long flags_given, long mode)
     constexpr uint32_t CHANGES = O_CREAT | O_TRUNC;
     if ((flags & O_TMPFILE) == O_TMPFILE)
         return -EOPNOTSUPP;
+    resolved.absolute[0] = '\0';
     long error = resolve(from, (const char *)path, &resolved);
+    const struct device *device = device_find(resolved.absolute);
+    if (device != nullptr && !grant_present("dev"))
+        return device_open(device, flags);
     if (resolved.directory.id == 0 && (error == 0 || error == -ENOENT) &&
         *(const char *)path != '\0')
         return open_in_root(&resolved, flags);

@@ -44,6 +44,15 @@ const char *grant_name(uint32_t index)
     return index < grant_count ? grants[index].name : nullptr;
 }
 
+bool grant_present(const char *name)
+{
+    const char *other;
+    for (uint32_t i = 0; (other = grant_name(i)) != nullptr; i++)
+        if (strcmp(other, name) == 0)
+            return true;
+    return false;
+}
+
 // ---- The working directory -----------------------------------------------------------
 
 static char working[PATH_TEXT_BYTES] = "/";

@@ -26,5 +26,8 @@ struct resolved {
 // a name that no grant has.  ENOTDIR, EBADF: of the descriptor.  ENAMETOOLONG.
 [[nodiscard]] long resolve(long from, const char *path, struct resolved *out_resolved);
 
+// Whether a name of the root is a grant's.
+[[nodiscard]] bool grant_present(const char *name);
+
 // The grants that are directories below the root: the name of one, nullptr from the count on.
 [[nodiscard]] const char *grant_name(uint32_t index);

@@ -3,6 +3,7 @@
 #include "status.h"
 
 #include "descriptor.h"
+#include "device.h"
 #include "errno.h"
 #include "process.h"
 #include "resolve.h"
@@ -77,7 +78,13 @@ static long status_of_path(long from, const char *path, bool follow,
                            struct posix_stat *out_status)
 {
     struct resolved resolved;
+    resolved.absolute[0] = '\0';
     long error = resolve(from, path, &resolved);
+    const struct device *device = device_find(resolved.absolute);
+    if (device != nullptr && !grant_present("dev")) {
+        device_status(device, out_status);
+        return 0;
+    }
     if (error != 0)
         return error;
     if (resolved.directory.id == 0) {
@@ -135,6 +142,8 @@ static long access_of(long from, const char *path, long mode)
     struct posix_stat status;
     struct resolved resolved;
     long error = status_of_path(from, path, true, &status);
+    if (error == 0 && (status.st_mode & S_IFCHR) == S_IFCHR)
+        return (mode & X_OK) != 0 ? -EACCES : 0;
     if (error == 0)
         error = resolve(from, path, &resolved);
     if (error != 0)

@@ -21,6 +21,8 @@ static long give(struct open_file *file, long result)
     if (!file->ops->stateless)
         capos_mutex_unlock(&file->lock);
     open_file_put(file);
+    if (result == -EPIPE)
+        (void)call_tkill(call_gettid(), SIGPIPE);
     return result;
 }
 

@@ -186,6 +186,25 @@ def abort_and_assertions_are_134():
     expect(done, 134, b'', 'Assertion failed: n == 7')
 
 
+def random_numbers_are_entropys():
+    need_libc()
+    done = run_text('''
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+int main(void)
+{
+    char first[5000], second[5000];
+    FILE *file = fopen("/dev/urandom", "r");
+    if (file == NULL || getrandom(first, sizeof first, 0) != sizeof first)
+        return 1;
+    return fread(second, 1, sizeof second, file) != sizeof second ||
+           memcmp(first, second, sizeof first) == 0;
+}
+''', options=['--grant', 'entropy'])
+    expect(done, 0, b'')
+
+
 def exit_runs_handlers_and_flushes():
     need_libc()
     done = run_text('''
@@ -271,6 +290,6 @@ main([c_is_as_on_linux, files_are_as_on_linux, threads_are_as_on_linux,
       constants_and_layouts_are_musls,
       the_table_of_calls_is_in_the_documentation,
       a_program_has_arguments_an_environment_and_streams, abort_and_assertions_are_134,
-      exit_runs_handlers_and_flushes, a_null_pointer_is_a_fault_with_its_place,
+      random_numbers_are_entropys, exit_runs_handlers_and_flushes, a_null_pointer_is_a_fault_with_its_place,
       libc_and_native_calls_mix, parts_are_compiled_linked_and_preprocessed,
       errors_are_the_compilers, hello_is_small_and_asks_for_little])

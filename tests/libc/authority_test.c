@@ -78,6 +78,7 @@ static void there_are_no_random_numbers(void)
     char bytes[8];
     CHECK_ERRNO(getrandom(bytes, sizeof bytes, 0), EPERM);
     CHECK_ERRNO(getentropy(bytes, sizeof bytes), EPERM);
+    CHECK_ERRNO(open("/dev/urandom", O_RDONLY), EPERM);
 }
 
 static void there_is_no_network(void)

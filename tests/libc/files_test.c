@@ -248,6 +248,22 @@ static void files_are_mapped(void)
     CHECK(close(fd) == 0 && unlink("map") == 0);
 }
 
+static void devices_read_and_write(void)
+{
+    char bytes[16] = "x";
+    struct stat status;
+    int null = open("/dev/null", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    int zero = open("/dev/zero", O_RDONLY), full = open("/dev/full", O_WRONLY);
+    CHECK(null >= 0 && zero >= 0 && full >= 0);
+    CHECK(write(null, bytes, 16) == 16 && read(null, bytes, 16) == 0);
+    CHECK(read(zero, bytes, 16) == 16 && memcmp(bytes, (char[16]){0}, 16) == 0);
+    CHECK_ERRNO(write(full, bytes, 16), ENOSPC);
+    CHECK(fstat(null, &status) == 0 && S_ISCHR(status.st_mode));
+    CHECK(stat("/dev/null", &status) == 0 && S_ISCHR(status.st_mode));
+    CHECK(access("/dev/null", R_OK | W_OK) == 0 && isatty(null) == 0);
+    CHECK(close(null) == 0 && close(zero) == 0 && close(full) == 0);
+}
+
 static void a_temporary_file_is_one(void)
 {
     char name[] = "temporary-XXXXXX";
@@ -291,6 +307,7 @@ int main(int argc, char **argv)
     RUN(names_are_renamed);
     RUN(modes_and_times_are_kept);
     RUN(files_are_mapped);
+    RUN(devices_read_and_write);
     RUN(a_temporary_file_is_one);
     RUN(symlinks_are_followed);
     return check_status();

@@ -11,28 +11,31 @@ hash.
 import os
 import re
 import subprocess
+import time
 
 from missing import Missing
 
 SUITES = ('forky', 'sid', 'trixie', 'bookworm')     # where a new tarball is most likely first
-SECONDS = 300
+SECONDS = 300           # for everything
+ANSWER_SECONDS = 30     # for a mirror to say anything
 
 
-def run(tool, *arguments, options=(), cwd=None):
+def run(deadline, tool, *arguments, options=(), cwd=None):
+    """What a tool prints, or nothing if it fails."""
     try:
         done = subprocess.run([tool, *options, *arguments], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=SECONDS, cwd=cwd,
-                              check=False)
+                              capture_output=True, text=True, cwd=cwd, check=False,
+                              timeout=max(deadline - time.monotonic(), 1))
     except FileNotFoundError:
         raise Missing(f'there is no {tool} here, which fetches it on Debian') from None
     except subprocess.TimeoutExpired:
-        raise Missing(f'{tool} {arguments[0]} took more than {SECONDS} s') from None
+        raise Missing(f'apt did not get it within {SECONDS} s') from None
     return done.stdout if done.returncode == 0 else ''
 
 
-def mirrors():
+def mirrors(deadline):
     """The addresses of the machine's package sources that may be a mirror of Debian."""
-    text = run('apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages')
+    text = run(deadline, 'apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages')
     found = [uri.rstrip('/') for uri in dict.fromkeys(text.split())]
     return [uri for uri in found if uri.endswith('/debian')]
 
@@ -46,7 +49,9 @@ def private_options(folder, mirror, suite):
         file.write(f'deb-src [trusted=yes] {mirror} {suite} main\n')
     return ('-o', f'Dir::Etc::sourcelist={sources}', '-o', 'Dir::Etc::sourceparts=-',
             '-o', f'Dir::State::Lists={place}/lists', '-o', f'Dir::Cache={place}/cache',
-            '-o', 'APT::Sandbox::User=root', '-o', 'Acquire::Languages=none')
+            '-o', 'APT::Sandbox::User=root', '-o', 'Acquire::Languages=none',
+            '-o', 'APT::Update::Error-Mode=any', '-o', 'Acquire::Retries=1',
+            '-o', f'Acquire::http::Timeout={ANSWER_SECONDS}')
 
 
 def revisions(text, file, digest):
@@ -61,14 +66,15 @@ def revisions(text, file, digest):
 
 def fetch(package, file, digest, folder):
     """The path of the tarball, in the folder."""
-    for mirror in mirrors():
+    deadline = time.monotonic() + SECONDS
+    for mirror in mirrors(deadline):
         for suite in SUITES:
             options = private_options(folder, mirror, suite)
-            run('apt-get', 'update', options=options)
-            listed = run('apt-cache', 'showsrc', package, options=options)
+            run(deadline, 'apt-get', 'update', options=options)
+            listed = run(deadline, 'apt-cache', 'showsrc', package, options=options)
             for revision in revisions(listed, file, digest):
                 # Not every revision that is listed is served.
-                run('apt-get', 'source', '--tar-only', '--download-only',
+                run(deadline, 'apt-get', 'source', '--tar-only', '--download-only',
                     f'{package}={revision}', options=options, cwd=folder)
                 path = os.path.join(folder, file)
                 if os.path.exists(path):
