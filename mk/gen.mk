@@ -7,7 +7,7 @@
 SCHEMAS := $(sort $(wildcard schema/*.capnp))
 SCHEMAC := $(sort $(shell find tools/schemac -name '*.py' -not -name '*_test.py'))
 
-build/gen/stamp.mk: $(SCHEMAS) $(SCHEMAC)
+build/gen/stamp.mk: $(SCHEMAS) $(SCHEMAC) abi.golden
 	$(call say,SCHEMA,schema/*.capnp)
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) -B tools/schemac/schemac.py --out $(@D) $(SCHEMAS)

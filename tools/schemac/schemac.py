@@ -22,12 +22,15 @@ import gen_capos
 import gen_descriptor
 import gen_kernel
 import gen_negative
+import gen_rust
 import gen_test
 import gen_wire
 from codegen import Layout, stem
 from lint import Lint
 from model import Schema
 from source import SourceMap
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def read_request(paths):
@@ -81,6 +84,8 @@ def generate(schema):
     outputs.update(gen_capos.caps_header(schema))
     outputs.update(gen_test.codecs_header(schema))
     outputs.update(gen_negative.negative_files(schema))
+    with open(os.path.join(ROOT, 'abi.golden'), encoding='utf-8') as golden:
+        outputs.update(gen_rust.rust_files(schema, golden.read()))
     for file in schema.files:
         if schema.of_file(file, 'annotation'):
             continue    # the compiler's own vocabulary
@@ -107,12 +112,12 @@ def write_outputs(directory, outputs):
 
 
 def remove_stale(directory, outputs):
-    """Removes C files of earlier runs, so that a schema that was deleted is gone."""
-    for part in ('', 'wire', 'kernel', 'capos', 'test'):
+    """Removes files of earlier runs, so that a schema that was deleted is gone."""
+    for part in ('', 'wire', 'kernel', 'capos', 'test', 'rust'):
         folder = os.path.join(directory, part)
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
             path = os.path.join(part, name)
-            if name.endswith(('.c', '.h')) and path not in outputs:
+            if name.endswith(('.c', '.h', '.rs')) and path not in outputs:
                 os.remove(os.path.join(directory, path))
 
 
