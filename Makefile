@@ -8,7 +8,8 @@
 #   mk/system.mk     manifests, boot packages, the ISO
 #   mk/host.mk       the `capos` command, host unit tests, fuzz targets
 #   mk/volume.mk     volumes, `capos disk` and their tests
-#   mk/libc.mk      the C library and its sysroot
+#   mk/libc.mk       the C library and its sysroot
+#   mk/rust.mk       the Rust toolchain, capos-rt, programs in Rust
 #   mk/docs.mk       the documentation
 #   mk/verbs.mk      what people type: run, test, check, bench, fmt, gdb
 #
@@ -46,6 +47,7 @@ include mk/system.mk
 include mk/host.mk
 include mk/volume.mk
 include mk/libc.mk
+include mk/rust.mk
 include mk/docs.mk
 include mk/verbs.mk
 

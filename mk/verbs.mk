@@ -56,7 +56,7 @@ test check: ## Runs all tests, exactly what continuous integration runs
 
 # T=TEXT runs only the jobs whose name contains it.
 T ?=
-test-all: all sdk demos-build unit-build fuzz-build iso volume-build libc-build
+test-all: all sdk demos-build unit-build fuzz-build iso volume-build libc-build rust-build
 	$(Q)$(PYTHON) -B tools/test/run.py $(if $T,--only $T)
 
 FUZZ_SECONDS ?= 60

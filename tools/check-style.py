@@ -19,7 +19,7 @@ import sys
 SPDX = 'SPDX-License-Identifier: MIT'
 FUNCTION_LINES_MAX = 70
 COLUMNS_MAX = 100
-WITH_SPDX = ('.c', '.h', '.S', '.py', '.sh', '.capnp', '.mk', '.ld')
+WITH_SPDX = ('.c', '.h', '.rs', '.S', '.py', '.sh', '.capnp', '.mk', '.ld')
 NOTES = re.compile(r'\b(TO' r'DO|FIX' r'ME|XX' r'X|HA' r'CK)\b')
 PATHS = re.compile(r'(?<![\w.])/(work|home|root|Users|mnt)/\w')
 REGISTRIES = re.compile(r'\b(pypi\.org|npmjs\.(org|com)|crates\.io|proxy\.golang\.org|'

@@ -13,6 +13,8 @@
 #    system-call instruction.
 # 3. In libcapos: system-call instructions only in objects from libcapos/arch.
 # 4. In every program that was built: exactly one _start.
+# 5. In Rust: the same of capos-rt.  Its modules with unsafe code are those that are listed
+#    here, and the compiler refuses it in all others and in programs.
 set -eu
 root=$(cd "${1:-$(dirname "$0")/..}" && pwd)
 cd "$root"
@@ -80,9 +82,26 @@ for object in $(find build/user/obj/libcapos build/user/obj/lib -name '*.o' 2>/d
 done
 
 # 4. Programs.
-for program in $(find build/user/bin -type f 2>/dev/null); do
+for program in $(find build/user/bin build/rust/bin -type f 2>/dev/null); do
     count=$($nm --defined-only "$program" | grep -c ' _start$' || true)
     [ "$count" = 1 ] || echo "$program: $count definitions of _start" >>"$problems"
+done
+
+# 5. Rust.
+runtime=runtimes/rust/capos-rt/src
+unsafe_modules='arch heap ring start sync thread words'
+found=$(grep -l '^#!\[allow(unsafe_code)\]' $runtime/*.rs 2>/dev/null | sed 's|.*/||; s|\.rs$||' |
+    sort | tr '\n' ' ')
+if [ -d "$runtime" ] && [ "$found" != "$unsafe_modules " ]; then
+    echo "$runtime: unsafe code is allowed in: $found, not in: $unsafe_modules" >>"$problems"
+fi
+if [ -d "$runtime" ] && ! grep -q '^#!\[deny(unsafe_code)\]' $runtime/lib.rs; then
+    echo "$runtime/lib.rs: unsafe code isn't denied" >>"$problems"
+fi
+for file in $(find $(existing services programs examples tests runtimes) -name '*.rs'); do
+    case $file in runtimes/rust/capos-rt/*) continue ;; esac
+    grep -nE '\b(asm|global_asm|naked_asm)!|#!?\[(panic_handler|global_allocator)|fn _start|capos_rt_main|macro_rules! *[a-z_]*(entry|start)' \
+        "$file" | sed "s|^|$file:|; s|$| <- owned by capos-rt|" >>"$problems" || true
 done
 
 cat "$problems"

@@ -26,7 +26,7 @@ TARGET = 'x86_64-unknown-capos'
 SPECIFICATION = os.path.join(ROOT, 'targets', TARGET + '.json')
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 TOOLS = ('rustc', 'cargo', 'rustdoc', 'rustfmt', 'clippy-driver')
-APT_SECONDS = 900
+HANG_SECONDS = 3600       # what takes longer hangs, also on a busy machine
 LIBRARIES = 'usr/lib/x86_64-linux-gnu'
 SOURCE = 'usr/lib/rustlib/src/rust'
 WRAPPER = '''#!/bin/sh
@@ -65,11 +65,11 @@ def cache_folder():
 def run(command, what, **more):
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              check=False, timeout=APT_SECONDS, **more)
+                              check=False, timeout=HANG_SECONDS, **more)
     except FileNotFoundError:
         raise Missing(f'there is no {command[0]} here') from None
     except subprocess.TimeoutExpired:
-        raise Missing(f'{what} took over {APT_SECONDS} s') from None
+        raise Missing(f'{what} took over {HANG_SECONDS} s') from None
     if done.returncode != 0:
         text = (done.stderr + done.stdout).strip().splitlines() or ['no message']
         reasons = [line for line in text if line.startswith(('E:', 'error'))] or text[-1:]
