@@ -176,28 +176,22 @@ static enum elf_error set_tls(const struct elf_program_header *header, struct el
     return ELF_OK;
 }
 
-// Compares one note with that of a capOS program.
-static enum elf_error check_note(const struct elf_file *file,
-                                 const struct elf_note_header *note, uint64_t name_at,
-                                 uint64_t desc_at)
+// Reads the word of a capOS note of a type; false if the note is another one.
+static bool read_note(const struct elf_file *file, const struct elf_note_header *note,
+                      uint32_t type, uint64_t name_at, uint64_t desc_at, uint32_t *out_word)
 {
     char name[sizeof ELF_NOTE_CAPOS_NAME];
-    uint32_t version;
-    if (note->n_namesz != sizeof name || note->n_descsz != sizeof version ||
-        note->n_type != ELF_NOTE_CAPOS_TYPE || !read_at(file, name_at, name, sizeof name) ||
-        __builtin_memcmp(name, ELF_NOTE_CAPOS_NAME, sizeof name) != 0 ||
-        !read_at(file, desc_at, &version, sizeof version))
-        return ELF_NOT_CAPOS;
-    return version == ELF_NOTE_CAPOS_VERSION ? ELF_OK : ELF_WRONG_ABI;
+    return note->n_namesz == sizeof name && note->n_descsz == sizeof *out_word &&
+           note->n_type == type && read_at(file, name_at, name, sizeof name) &&
+           __builtin_memcmp(name, ELF_NOTE_CAPOS_NAME, sizeof name) == 0 &&
+           read_at(file, desc_at, out_word, sizeof *out_word);
 }
 
-// Looks for the capOS note in a PT_NOTE segment.
-static enum elf_error find_note(const struct elf_file *file,
-                                const struct elf_program_header *header)
+// Looks for a capOS note in a PT_NOTE segment, which lies in the file.
+static bool find_note(const struct elf_file *file, const struct elf_program_header *header,
+                      uint32_t type, uint32_t *out_word)
 {
     uint64_t align = header->p_align == 8 ? 8 : 4;
-    if (header->p_offset > file->size || header->p_filesz > file->size - header->p_offset)
-        return ELF_TRUNCATED;
     uint64_t at = header->p_offset, end = at + header->p_filesz;
     struct elf_note_header note;
     while (end - at >= sizeof note && read_at(file, at, &note, sizeof note)) {
@@ -205,14 +199,24 @@ static enum elf_error find_note(const struct elf_file *file,
         uint64_t name_at = at + sizeof note;
         uint64_t desc_at = (name_at + note.n_namesz + align - 1) & ~(align - 1);
         uint64_t next = (desc_at + note.n_descsz + align - 1) & ~(align - 1);
-        enum elf_error error = check_note(file, &note, name_at, desc_at);
-        if (error != ELF_NOT_CAPOS)
-            return error;
+        if (read_note(file, &note, type, name_at, desc_at, out_word))
+            return true;
         if (next > end)
             break;
         at = next;
     }
-    return ELF_NOT_CAPOS;
+    return false;
+}
+
+static enum elf_error check_version(const struct elf_file *file,
+                                    const struct elf_program_header *header)
+{
+    uint32_t version;
+    if (header->p_offset > file->size || header->p_filesz > file->size - header->p_offset)
+        return ELF_TRUNCATED;
+    if (!find_note(file, header, ELF_NOTE_CAPOS_TYPE, &version))
+        return ELF_NOT_CAPOS;
+    return version == ELF_NOTE_CAPOS_VERSION ? ELF_OK : ELF_WRONG_ABI;
 }
 
 // Takes one program header into the image; *note becomes the best answer so far.
@@ -229,7 +233,7 @@ static enum elf_error take_program_header(const struct elf_file *file,
         return set_tls(header, image);
     case PT_NOTE:
         if (*note == ELF_NOT_CAPOS)
-            *note = find_note(file, header);
+            *note = check_version(file, header);
         return *note == ELF_TRUNCATED ? ELF_TRUNCATED : ELF_OK;
     case PT_GNU_RELRO:
         if (header->p_memsz != 0)
@@ -298,6 +302,28 @@ enum elf_error elf_parse(const void *bytes, uint64_t size_bytes, struct elf_imag
     if (error == ELF_OK)
         *out_image = image;
     return error;
+}
+
+uint32_t elf_operands(const void *bytes, uint64_t size_bytes)
+{
+    const struct elf_file file = {bytes, size_bytes};
+    struct elf_file_header header;
+    struct elf_image image;
+    uint32_t operands;
+    if (elf_parse(bytes, size_bytes, &image) != ELF_OK ||
+        !read_at(&file, 0, &header, sizeof header))
+        return 0;
+    for (uint16_t i = 0; i < header.e_phnum; i++) {
+        struct elf_program_header program_header;
+        // Behind the note that elf_parse took it didn't look at others.
+        if (read_at(&file, header.e_phoff + i * sizeof program_header, &program_header,
+                    sizeof program_header) &&
+            program_header.p_type == PT_NOTE && program_header.p_offset <= size_bytes &&
+            program_header.p_filesz <= size_bytes - program_header.p_offset &&
+            find_note(&file, &program_header, ELF_NOTE_CAPOS_OPERANDS, &operands))
+            return operands;
+    }
+    return 0;
 }
 
 const char *elf_error_text(enum elf_error error)

@@ -118,6 +118,24 @@ static void the_note_is_found_behind_another(void)
     CHECK_EQ(parse(), ELF_NOT_CAPOS);
 }
 
+static void a_second_note_tells_of_the_operands(void)
+{
+    make_good();
+    CHECK_EQ(elf_operands(elf, FILE_BYTES), 0);
+    uint8_t *notes = (uint8_t *)elf + 0x800;
+    memcpy(notes, &elf->note, 24);
+    memcpy(notes + 24, &elf->note, 24);
+    ((Elf64_Nhdr *)(notes + 24))->n_type = ELF_NOTE_CAPOS_OPERANDS;
+    *(uint32_t *)(notes + 44) = 5;
+    elf->programs[SAMPLE_NOTE].p_offset = 0x800;
+    elf->programs[SAMPLE_NOTE].p_filesz = 48;
+    CHECK_EQ(parse(), ELF_OK);
+    CHECK_EQ(elf_operands(elf, FILE_BYTES), 5);
+    CHECK_EQ(elf_operands(elf, 0x840), 0); // the file is cut
+    elf->programs[SAMPLE_NOTE].p_filesz = 24;
+    CHECK_EQ(elf_operands(elf, FILE_BYTES), 0);
+}
+
 static void impossible_segments_are_refused(void)
 {
     REFUSED(ELF_WRITABLE_EXECUTABLE, p[SAMPLE_TEXT].p_flags |= PF_W);
@@ -211,6 +229,7 @@ int main(void)
     RUN(files_of_other_kinds_are_told_apart);
     RUN(a_program_for_another_system_is_refused);
     RUN(the_note_is_found_behind_another);
+    RUN(a_second_note_tells_of_the_operands);
     RUN(impossible_segments_are_refused);
     RUN(references_outside_the_segments_are_refused);
     RUN(empty_segments_are_left_out_and_too_many_are_refused);

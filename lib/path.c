@@ -58,3 +58,56 @@ bool path_is_target(struct wire_data target)
 {
     return target.size_bytes > 0 && target.size_bytes <= PATH_BYTES_MAX && !contains(target, 0);
 }
+
+// ---- Places ------------------------------------------------------------------------
+
+static uint32_t text_bytes(const char *text)
+{
+    uint32_t bytes = 0;
+    while (text[bytes] != 0)
+        bytes++;
+    return bytes;
+}
+
+static enum path_walk step(char *place, struct wire_data component)
+{
+    uint32_t bytes = text_bytes(place);
+    switch (path_component_kind(component)) {
+    case PATH_STAY:
+        return PATH_WALKED;
+    case PATH_UP:
+        if (bytes == 0)
+            return PATH_WALKED_OUT;
+        while (bytes > 0 && place[bytes] != '/')
+            bytes--;
+        place[bytes] = 0;
+        return PATH_WALKED;
+    case PATH_NAME:
+        break;
+    }
+    uint32_t slash = bytes > 0;
+    if (component.size_bytes + slash > PATH_BYTES_MAX - bytes)
+        return PATH_WALKED_LONG;
+    if (slash)
+        place[bytes++] = '/';
+    memcpy(place + bytes, component.data, component.size_bytes);
+    place[bytes + component.size_bytes] = 0;
+    return PATH_WALKED;
+}
+
+enum path_walk path_walk(char place[PATH_BYTES_MAX + 1], struct wire_data typed)
+{
+    char at[PATH_BYTES_MAX + 1];
+    struct wire_data component;
+    bool from_top = typed.size_bytes > 0 && typed.data[0] == '/';
+    uint32_t bytes = from_top ? 0 : text_bytes(place);
+    memcpy(at, place, bytes);
+    at[bytes] = 0;
+    while (path_next(&typed, &component)) {
+        enum path_walk walked = step(at, component);
+        if (walked != PATH_WALKED)
+            return walked;
+    }
+    memcpy(place, at, text_bytes(at) + 1);
+    return PATH_WALKED;
+}

@@ -87,6 +87,47 @@ static void a_target_is_any_text_without_nul(void)
     CHECK(!path_is_target((struct wire_data){(const uint8_t *)"a\0", 2}));
 }
 
+static void walks(const char *from, const char *typed, const char *to)
+{
+    char place[PATH_BYTES_MAX + 1];
+    strcpy(place, from);
+    CHECK_EQ(path_walk(place, data_of(typed)), PATH_WALKED);
+    CHECK(strcmp(place, to) == 0);
+}
+
+static void what_is_typed_leads_from_a_place_to_another(void)
+{
+    walks("", "", "");
+    walks("", "a", "a");
+    walks("", "/a//b/./c/", "a/b/c");
+    walks("a/b", "", "a/b");
+    walks("a/b", ".", "a/b");
+    walks("a/b", "c", "a/b/c");
+    walks("a/b", "..", "a");
+    walks("a/b", "../..", "");
+    walks("a/b", "../c/..", "a");
+    walks("a/b", "/", "");
+    walks("a/b", "/c", "c");
+    walks("ab", "../cd", "cd");
+}
+
+static void a_walk_that_cannot_be_changes_nothing(void)
+{
+    char place[PATH_BYTES_MAX + 1] = "a/b", long_name[PATH_BYTES_MAX + 2];
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[PATH_BYTES_MAX + 1] = 0;
+    CHECK_EQ(path_walk(place, data_of("../../..")), PATH_WALKED_OUT);
+    CHECK_EQ(path_walk(place, data_of("/..")), PATH_WALKED_OUT);
+    CHECK_EQ(path_walk(place, data_of(long_name)), PATH_WALKED_LONG);
+    CHECK_EQ(path_walk(place, data_of(long_name + 4)), PATH_WALKED_LONG);
+    CHECK(strcmp(place, "a/b") == 0);
+    CHECK_EQ(path_walk(place, data_of(long_name + 5)), PATH_WALKED);
+    CHECK_EQ(strlen(place), PATH_BYTES_MAX);
+    CHECK_EQ(path_walk(place, data_of("c")), PATH_WALKED_LONG);
+    CHECK_EQ(path_walk(place, data_of("..")), PATH_WALKED);
+    CHECK(strcmp(place, "a/b") == 0);
+}
+
 int main(void)
 {
     RUN(path_is_name_takes_any_bytes_but_the_two_that_mean_something);
@@ -95,5 +136,7 @@ int main(void)
     RUN(path_next_gives_each_component_once);
     RUN(components_are_names_or_move);
     RUN(a_target_is_any_text_without_nul);
+    RUN(what_is_typed_leads_from_a_place_to_another);
+    RUN(a_walk_that_cannot_be_changes_nothing);
     return test_report();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <capos/command.h>
+#include <capos/names.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,10 +64,27 @@ void capos_command_begin(const struct capos_command *command, int argc, char **a
     out_line->first = at;
 }
 
+// Of a path that begins with nobody's name: which directories there are.
+static void grants_print(void)
+{
+    const struct capos_place top = {};
+    struct capos_names names;
+    if (capos_names_load(&top, &names) != 0)
+        return;
+    fprintf(stderr, "%s", names.count == 0 ? "; no directory was granted" : "; granted:");
+    for (size_t i = 0; i < names.count; i++)
+        fprintf(stderr, " %s", names.names[i].name);
+    capos_names_free(&names);
+}
+
 int capos_command_fail(const struct capos_command *command, const char *path, uint32_t error)
 {
+    struct capos_place place;
     fflush(stdout);
-    fprintf(stderr, "%s: %s: %s\n", command->name, path, capos_file_error_text(error));
+    fprintf(stderr, "%s: %s: %s", command->name, path, capos_file_error_text(error));
+    if (error == FILE_OUTCOME_NOT_FOUND && capos_place_find(path, &place) != 0)
+        grants_print();
+    fprintf(stderr, "\n");
     return 1;
 }
 

@@ -4,7 +4,10 @@
 #include <capos/names.h>
 
 #include <gen/capos/directory.h>
+#include <stdio.h>
 #include <string.h>
+
+constexpr uint32_t UNUSED_NAMES_MAX = 100; // that are tried
 
 static bool same_place(const struct capos_place *one, const struct capos_place *other)
 {
@@ -54,7 +57,8 @@ static uint32_t copy_symlink(const struct capos_place *from, const struct capos_
     return status == STATUS_OK ? (uint32_t)outcome : CAPOS_FILE_STATUS + (uint32_t)status;
 }
 
-static uint32_t copy_directory(const struct capos_place *from, const struct capos_place *to)
+static uint32_t copy_directory(const struct capos_place *from, const struct capos_place *to,
+                               bool with_time)
 {
     struct capos_names names;
     // The names are there before the copy is: a copy into itself ends.
@@ -70,13 +74,25 @@ static uint32_t copy_directory(const struct capos_place *from, const struct capo
         if (error == 0)
             error = capos_place_below(to, names.names[i].name, &to_below);
         if (error == 0)
-            error = capos_copy_all(&from_below, &to_below);
+            error = capos_copy_all(&from_below, &to_below, with_time);
     }
     capos_names_free(&names);
     return error;
 }
 
-uint32_t capos_copy_all(const struct capos_place *from, const struct capos_place *to)
+// A service that keeps no such attributes has them as it makes them.
+static void copy_attributes(const struct directory_stat_results *stat,
+                            const struct capos_place *to, bool with_time)
+{
+    if (!to->directory.read_only)
+        (void)directory_set_attributes((directory_cap){to->directory.id}, to->path,
+                                       strlen(to->path), true, stat->kind != FILE_KIND_SYMLINK,
+                                       with_time, false, stat->mode, stat->modified_ns, 0,
+                                       nullptr);
+}
+
+uint32_t capos_copy_all(const struct capos_place *from, const struct capos_place *to,
+                        bool with_time)
 {
     struct directory_stat_results stat;
     if (same_place(from, to))
@@ -86,15 +102,82 @@ uint32_t capos_copy_all(const struct capos_place *from, const struct capos_place
         return error;
     switch (stat.kind) {
     case FILE_KIND_FILE:
-        return capos_copy_file(from, to);
-    case FILE_KIND_DIRECTORY:
-        return copy_directory(from, to);
-    case FILE_KIND_SYMLINK:
-        return copy_symlink(from, to);
-    case FILE_KIND_OTHER:
+        error = capos_copy_file(from, to);
         break;
+    case FILE_KIND_DIRECTORY:
+        error = copy_directory(from, to, with_time);
+        break;
+    case FILE_KIND_SYMLINK:
+        error = copy_symlink(from, to);
+        break;
+    default:
+        error = FILE_OUTCOME_NOT_SUPPORTED;
     }
-    return FILE_OUTCOME_NOT_SUPPORTED;
+    if (error == 0)
+        copy_attributes(&stat, to, with_time);
+    return error;
+}
+
+uint32_t capos_remove_all(const struct capos_place *place)
+{
+    uint32_t error = capos_file_remove(&place->directory, place->path, DIRECTORY_REMOVAL_ANY);
+    struct capos_names names;
+    if (error != FILE_OUTCOME_NOT_EMPTY)
+        return error;
+    error = capos_names_load(place, &names);
+    if (error != 0)
+        return error;
+    for (size_t i = 0; i < names.count && error == 0; i++) {
+        struct capos_place below;
+        error = capos_place_below(place, names.names[i].name, &below);
+        if (error == 0)
+            error = capos_remove_all(&below);
+    }
+    capos_names_free(&names);
+    if (error != 0)
+        return error;
+    return capos_file_remove(&place->directory, place->path, DIRECTORY_REMOVAL_DIRECTORY);
+}
+
+// A name beside a place that nothing has.
+static uint32_t find_unused(const struct capos_place *beside, struct capos_place *out_place)
+{
+    struct directory_stat_results stat;
+    uint32_t error = FILE_OUTCOME_EXISTS;
+    const char *last = strrchr(beside->path, '/');
+    for (uint32_t i = 0; i < UNUSED_NAMES_MAX; i++) {
+        *out_place = *beside;
+        int used = snprintf(out_place->path, sizeof out_place->path, "%.*s.mv-%u",
+                            last == nullptr ? 0 : (int)(last - beside->path) + 1, beside->path,
+                            (unsigned)i);
+        if (used >= (int)sizeof out_place->path)
+            return FILE_OUTCOME_TOO_LARGE;
+        error = capos_file_stat(&out_place->directory, out_place->path, false, &stat);
+        if (error != 0)
+            break;
+    }
+    if (error == 0)
+        return FILE_OUTCOME_EXISTS;
+    return error == FILE_OUTCOME_NOT_FOUND ? 0 : error;
+}
+
+uint32_t capos_move_across(const struct capos_place *from, const struct capos_place *to,
+                           enum directory_replacement replacement)
+{
+    struct capos_place unused;
+    if (from->directory.read_only)
+        return FILE_OUTCOME_READ_ONLY;
+    uint32_t error = find_unused(to, &unused);
+    if (error != 0)
+        return error;
+    error = capos_copy_all(from, &unused, true);
+    if (error == 0)
+        error = capos_file_rename(&unused.directory, unused.path, &to->directory, to->path,
+                                  replacement);
+    if (error == 0)
+        return capos_remove_all(from);
+    (void)capos_remove_all(&unused); // what is left of it takes room, and nothing is lost
+    return error;
 }
 
 uint32_t capos_copy_target(const struct capos_place *from, const char *to_typed,

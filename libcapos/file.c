@@ -116,19 +116,6 @@ void capos_directory_close(struct capos_directory *directory)
 
 // ---- Places ------------------------------------------------------------------------
 
-// Appends a component to the path that is being made of what was typed.
-static uint32_t place_add(struct capos_place *place, struct wire_data component)
-{
-    size_t length = strlen(place->path);
-    if (length + 1 + component.size_bytes > CAPOS_PATH_BYTES_MAX)
-        return FILE_OUTCOME_TOO_LARGE;
-    if (length > 0)
-        place->path[length++] = '/';
-    memcpy(place->path + length, component.data, component.size_bytes);
-    place->path[length + component.size_bytes] = '\0';
-    return 0;
-}
-
 // The first component becomes the grant.
 static uint32_t place_resolve(struct capos_place *place)
 {
@@ -149,28 +136,22 @@ static uint32_t place_resolve(struct capos_place *place)
     return FILE_OUTCOME_NOT_FOUND;
 }
 
+static enum path_walk place_walk(struct capos_place *place, const char *typed)
+{
+    return path_walk(place->path,
+                     (struct wire_data){(const uint8_t *)typed, (uint32_t)strlen(typed)});
+}
+
 uint32_t capos_place_find(const char *typed, struct capos_place *out_place)
 {
     struct capos_place place = {};
-    struct wire_data rest = {(const uint8_t *)typed, (uint32_t)strlen(typed)}, component;
-    while (path_next(&rest, &component)) {
-        char *last = strrchr(place.path, '/');
-        uint32_t error = 0;
-        switch (path_component_kind(component)) {
-        case PATH_STAY:
-            break;
-        case PATH_UP:
-            if (place.path[0] == '\0')
-                return FILE_OUTCOME_OUTSIDE;
-            *(last == nullptr ? place.path : last) = '\0';
-            break;
-        case PATH_NAME:
-            error = place_add(&place, component);
-            break;
-        }
-        if (error != 0)
-            return error;
-    }
+    static_assert(sizeof place.path == PATH_BYTES_MAX + 1);
+    const char *here = getenv("PWD");
+    enum path_walk walked = here == nullptr ? PATH_WALKED : place_walk(&place, here);
+    if (walked == PATH_WALKED)
+        walked = place_walk(&place, typed);
+    if (walked != PATH_WALKED)
+        return walked == PATH_WALKED_OUT ? FILE_OUTCOME_OUTSIDE : FILE_OUTCOME_TOO_LARGE;
     if (place.path[0] != '\0') {
         uint32_t error = place_resolve(&place);
         if (error != 0)

@@ -3,6 +3,7 @@
 
 #include <capos/capset.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +83,12 @@ void capos_names_free(struct capos_names *names)
 uint32_t capos_place_below(const struct capos_place *place, const char *name,
                            struct capos_place *out_place)
 {
-    if (place->grant == nullptr)
-        return capos_place_find(name, out_place);
+    if (place->grant == nullptr) {
+        char from_top[CAPOS_PATH_BYTES_MAX + 1];
+        int bytes = snprintf(from_top, sizeof from_top, "/%s", name);
+        return bytes < (int)sizeof from_top ? capos_place_find(from_top, out_place)
+                                            : FILE_OUTCOME_TOO_LARGE;
+    }
     size_t length = strlen(place->path), name_length = strlen(name);
     if (length + 1 + name_length > CAPOS_PATH_BYTES_MAX)
         return FILE_OUTCOME_TOO_LARGE;

@@ -4,6 +4,8 @@
 #include <capos/copy.h>
 #include <string.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_READ | ELF_OPERANDS_WRITE_LAST);
+
 static const struct capos_command command = {
     .name = "cp",
     .usage = "[-r] FROM... TO",
@@ -41,7 +43,8 @@ static uint32_t copy(const char *from_typed, const char *to_typed, bool all, boo
         return capos_copy_file(&from, &to);
     if (!all)
         return FILE_OUTCOME_IS_DIRECTORY;
-    return lies_below(&to, &from) ? FILE_OUTCOME_INTO_ITSELF : capos_copy_all(&from, &to);
+    return lies_below(&to, &from) ? FILE_OUTCOME_INTO_ITSELF
+                                  : capos_copy_all(&from, &to, false);
 }
 
 int main(int argc, char **argv)

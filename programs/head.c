@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_READ);
+
 static const struct capos_command command = {
     .name = "head",
     .usage = "[-n LINES] [-c BYTES] [FILE]...",

@@ -5,13 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_READ | ELF_OPERANDS_PLACE);
+
 static const struct capos_command command = {
     .name = "ls",
     .usage = "[-l] [PATH]...",
     .letters = "l",
-    .help = "Lists the directories, sorted by name; without one, the directories that the\n"
-            "program was granted.  Behind a directory's name stands /, behind a symlink's @.\n"
-            "-l shows mode and size too.\n",
+    .help =
+        "Lists the directories, sorted by name; without one, the one where the shell stands,\n"
+        "or all that the program was granted.  Behind a directory's name stands /, behind a\n"
+        "symlink's @.\n"
+        "-l shows mode and size too.\n",
 };
 
 static bool is_long;

@@ -3,6 +3,8 @@
 #include <capos/command.h>
 #include <string.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_WRITE);
+
 static const struct capos_command command = {
     .name = "mkdir",
     .usage = "[-p] DIRECTORY...",

@@ -3,12 +3,16 @@
 #include <capos/command.h>
 #include <capos/copy.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_WRITE);
+
 static const struct capos_command command = {
     .name = "mv",
     .usage = "[-n] FROM... TO",
     .letters = "n",
-    .help = "Gives a file or directory another name, or moves several into a directory.  With\n"
-            "-n nothing is replaced.  Between two services a file is copied, then removed.\n",
+    .help =
+        "Gives a file or directory another name, or moves several into a directory.  With\n"
+        "-n nothing is replaced.  Between two services all is copied to a new name, .mv-N,\n"
+        "which becomes TO when it is whole; then FROM is removed.\n",
 };
 
 static uint32_t move(const char *from_typed, const char *to_typed,
@@ -32,10 +36,7 @@ static uint32_t move(const char *from_typed, const char *to_typed,
     if (replacement == DIRECTORY_REPLACEMENT_REFUSE &&
         capos_file_stat(&to.directory, to.path, false, &stat) == 0)
         return FILE_OUTCOME_EXISTS;
-    error = capos_copy_file(&from, &to);
-    if (error != 0)
-        return error;
-    return capos_file_remove(&from.directory, from.path, DIRECTORY_REMOVAL_NOT_DIRECTORY);
+    return capos_move_across(&from, &to, replacement);
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Removes files and directories.
 #include <capos/command.h>
-#include <capos/names.h>
+#include <capos/copy.h>
+
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_WRITE);
 
 static const struct capos_command command = {
     .name = "rm",
@@ -10,28 +12,6 @@ static const struct capos_command command = {
     .help = "Removes files, symlinks and, with -r, directories with all that is below them.\n"
             "With -f a name that doesn't exist is no error.\n",
 };
-
-// What is below goes first; a symlink is removed, not followed.
-static uint32_t remove_all(const struct capos_place *place)
-{
-    uint32_t error = capos_file_remove(&place->directory, place->path, DIRECTORY_REMOVAL_ANY);
-    struct capos_names names;
-    if (error != FILE_OUTCOME_NOT_EMPTY)
-        return error;
-    error = capos_names_load(place, &names);
-    if (error != 0)
-        return error;
-    for (size_t i = 0; i < names.count && error == 0; i++) {
-        struct capos_place below;
-        error = capos_place_below(place, names.names[i].name, &below);
-        if (error == 0)
-            error = remove_all(&below);
-    }
-    capos_names_free(&names);
-    if (error != 0)
-        return error;
-    return capos_file_remove(&place->directory, place->path, DIRECTORY_REMOVAL_DIRECTORY);
-}
 
 int main(int argc, char **argv)
 {
@@ -47,7 +27,7 @@ int main(int argc, char **argv)
             error = FILE_OUTCOME_BUSY; // what was granted
         else if (error == 0)
             error = capos_command_has(&line, 'r')
-                        ? remove_all(&place)
+                        ? capos_remove_all(&place)
                         : capos_file_remove(&place.directory, place.path,
                                             DIRECTORY_REMOVAL_NOT_DIRECTORY);
         if (error != 0 && !(error == FILE_OUTCOME_NOT_FOUND && capos_command_has(&line, 'f')))

@@ -3,6 +3,8 @@
 #include <capos/command.h>
 #include <stdio.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_READ);
+
 static const struct capos_command command = {
     .name = "stat",
     .usage = "[-h] PATH...",

@@ -3,14 +3,17 @@
 #include <capos/command.h>
 #include <capos/names.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_READ | ELF_OPERANDS_PLACE);
 
 static const struct capos_command command = {
     .name = "tree",
     .usage = "[PATH]...",
     .letters = "",
-    .help = "Shows the directories with all that is below them; without one, the directories\n"
-            "that the program was granted.\n",
+    .help = "Shows the directories with all that is below them; without one, the one\n"
+            "where the shell stands, or all that the program was granted.\n",
 };
 
 constexpr uint32_t DEPTH_MAX = 64; // of a path
@@ -46,7 +49,8 @@ static int show_typed(const char *typed)
 {
     static bool lines[DEPTH_MAX + 1];
     struct capos_place place;
-    printf("%s\n", typed[0] == '\0' ? "/" : typed);
+    const char *here = getenv("PWD");
+    printf("%s\n", typed[0] != '\0' ? typed : here != nullptr ? here : "/");
     uint32_t error = capos_place_find(typed, &place);
     if (error == 0)
         error = show(&place, lines, 0);

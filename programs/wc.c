@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_READ);
+
 static const struct capos_command command = {
     .name = "wc",
     .usage = "[-l] [-w] [-c] [FILE]...",

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+CAPOS_COMMAND_OPERANDS(ELF_OPERANDS_READ);
+
 static const struct capos_command command = {
     .name = "grep",
     .usage = "[-i] [-v] [-n] [-c] [-l] [-q] PATTERN [FILE]...",

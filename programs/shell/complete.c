@@ -4,8 +4,10 @@
 // from the innermost of them.
 #include "complete.h"
 
+#include <lib/char_width.h>
 #include <string.h>
 
+#include "place.h"
 #include "variables.h"
 
 constexpr uint32_t NOTE_BYTES_MAX = 100;
@@ -141,6 +143,19 @@ static void offer_commands(struct candidates *candidates, const struct shell *sh
         offer(candidates, command->name, command->operands == OPERANDS_NONE ? "" : " ",
               explanation + strspn(explanation, " "));
     }
+}
+
+// At the start of a line: of those that are typed already, for there are many.
+static void offer_programs(struct candidates *candidates, const struct shell *shell)
+{
+    char name[SHELL_PROGRAM_BYTES];
+    struct value value;
+    const char *unit;
+    for (uint32_t i = 0; candidates->word.bytes != 0 &&
+                         shell->world->program_at(shell->world->context, i, name);
+         i++)
+        if (!shell_lookup(shell, name, strlen(name), &value, &unit))
+            offer(candidates, name, " ", "a program");
 }
 
 static void offer_methods(struct candidates *candidates, const struct shell *shell,
@@ -472,14 +487,235 @@ static void complete_expression(struct candidates *candidates, const struct shel
     bool is_head = holds_call(frame) && frame->head.text == nullptr;
     if (is_head || !frame->is_typed) {
         offer_names(candidates, shell, (struct wanted){.suffix = "."});
-        if (is_head && is_statement && reader.depth == 0)
+        if (is_head && is_statement && reader.depth == 0) {
             offer_commands(candidates, shell);
+            offer_programs(candidates, shell);
+        }
         return;
     }
     if (frame->open != '[' && frame->name.text == nullptr)
         offer_fields(candidates, shell, frame);
     if (expected_field(&reader, &field))
         offer_values(candidates, shell, &field);
+}
+
+// ---- Operands ----------------------------------------------------------------------
+// A word that names a file is completed with the entries of its directory.  Names with bytes
+// that mean something in a line, or that no terminal shows, are put into quotes.
+
+constexpr uint32_t ENTRY_NAMES_BYTES = COMPLETION_BYTES_MAX;
+constexpr uint32_t ENTRIES_MAX = 512;
+
+// The word that ends at the cursor, as text.
+struct operand {
+    const char *start; // in the line
+    bool is_quoted;
+    char text[PATH_BYTES_MAX + 1];
+    uint32_t bytes;
+    uint32_t folder_bytes; // up to the last slash, that included
+};
+
+struct entry {
+    const char *name; // in `names`
+    bool is_directory;
+};
+
+struct entries {
+    const struct operand *operand;
+    bool only_directories;
+    bool need_quotes;
+    uint32_t count, used;
+    struct entry list[ENTRIES_MAX];
+    char names[ENTRY_NAMES_BYTES];
+};
+
+static uint8_t digit_of(char c)
+{
+    return (uint8_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
+}
+
+// Reads one byte of a text in quotes, as the parser does.  0: there is none.
+static size_t read_quoted(const char *at, const char *end, char *out_byte)
+{
+    static const char escapes[] = "n\nr\rt\t";
+    *out_byte = *at;
+    if (*at != '\\')
+        return 1;
+    if (end - at < 2)
+        return 0;
+    *out_byte = at[1];
+    for (size_t i = 0; i + 1 < sizeof escapes; i += 2)
+        if (escapes[i] == at[1])
+            *out_byte = escapes[i + 1];
+    if (at[1] != 'x')
+        return 2;
+    if (end - at < 4 || !is_hex(at[2]) || !is_hex(at[3]))
+        return 0;
+    *out_byte = (char)(digit_of(at[2]) << 4 | digit_of(at[3]));
+    return 4;
+}
+
+// The word that ends at `end`, maybe empty.  False: it is too long, or complete already.
+static bool read_operand(const char *text, const char *end, struct operand *out_operand)
+{
+    const char *at = text;
+    struct operand *word = out_operand;
+    for (;;) {
+        while (at < end && (*at == ' ' || *at == '\t'))
+            at++;
+        *word = (struct operand){.start = at, .is_quoted = at < end && *at == '"'};
+        at += word->is_quoted;
+        while (at < end && (word->is_quoted ? *at != '"' : *at != ' ' && *at != '\t')) {
+            char byte = *at;
+            size_t taken = word->is_quoted ? read_quoted(at, end, &byte) : 1;
+            if (taken == 0 || byte == 0 || word->bytes == PATH_BYTES_MAX)
+                return false;
+            word->text[word->bytes++] = byte;
+            if (byte == '/')
+                word->folder_bytes = word->bytes;
+            at += taken;
+        }
+        if (at == end)
+            return true;
+        at++; // a blank, or the quote that ends it
+        if (at == end && word->is_quoted)
+            return false;
+    }
+}
+
+// The bytes of the character that a text begins with; 0: it is none that a line can have.
+static uint32_t shown_bytes(const char *text, size_t bytes)
+{
+    uint32_t code_point;
+    bool incomplete;
+    uint32_t taken = char_decode(text, bytes, &code_point, &incomplete);
+    bool is_control = code_point < ' ' || (code_point >= 0x7f && code_point < 0xa0);
+    return taken != 0 && !is_control ? taken : 0;
+}
+
+// Whether a name could stand in a line as it is.
+static bool needs_no_quotes(const char *name)
+{
+    size_t bytes = strlen(name);
+    for (size_t at = 0, taken; at < bytes; at += taken) {
+        taken = shown_bytes(name + at, bytes - at);
+        if (taken == 0 || strchr(" \"\\|#", name[at]) != nullptr)
+            return false;
+    }
+    return true;
+}
+
+static bool take_entry(void *taker, const char *name, bool is_directory)
+{
+    struct entries *entries = taker;
+    const struct operand *operand = entries->operand;
+    size_t prefix_bytes = operand->bytes - operand->folder_bytes, bytes = strlen(name) + 1;
+    if (strncmp(name, operand->text + operand->folder_bytes, prefix_bytes) != 0 ||
+        (entries->only_directories && !is_directory))
+        return true;
+    if (entries->count == ENTRIES_MAX || bytes > sizeof entries->names - entries->used)
+        return false;
+    char *copy = memcpy(entries->names + entries->used, name, bytes);
+    entries->used += (uint32_t)bytes;
+    entries->need_quotes = entries->need_quotes || !needs_no_quotes(name);
+    uint32_t i = entries->count++;
+    for (; i > 0 && strcmp(entries->list[i - 1].name, name) > 0; i--)
+        entries->list[i] = entries->list[i - 1];
+    entries->list[i] = (struct entry){copy, is_directory};
+    return true;
+}
+
+// Writes bytes as they stand in quotes.  False: there is no room for all.
+static bool put_quoted(struct completion *out, const char *text, size_t bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t at = 0, taken; at < bytes; at += taken) {
+        uint8_t byte = (uint8_t)text[at];
+        const char escape[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+        if (out->bytes + sizeof escape > COMPLETION_BYTES_MAX)
+            return false;
+        taken = shown_bytes(text + at, bytes - at);
+        if (byte == '"' || byte == '\\')
+            put(out, "\\", 1);
+        if (taken == 0)
+            put(out, escape, sizeof escape);
+        else
+            put(out, text + at, taken);
+        taken = taken == 0 ? 1 : taken;
+    }
+    return true;
+}
+
+static void offer_entry(struct candidates *candidates, const struct operand *operand,
+                        const struct entry *entry, bool quoted)
+{
+    struct completion *out = candidates->out;
+    uint32_t before = out->bytes;
+    bool ok = COMPLETION_BYTES_MAX - out->bytes > 2 * PATH_NAME_BYTES_MAX;
+    if (ok && out->count != 0)
+        put(out, "\n", 1);
+    if (ok && quoted && !operand->is_quoted) { // the whole word is written anew
+        put(out, "\"", 1);
+        ok = put_quoted(out, operand->text, operand->folder_bytes);
+    }
+    if (ok && quoted)
+        ok = put_quoted(out, entry->name, strlen(entry->name));
+    else if (ok)
+        put(out, entry->name, strlen(entry->name));
+    if (!ok || out->bytes + 2 > COMPLETION_BYTES_MAX) {
+        out->bytes = before;
+        out->text[before] = 0;
+        return;
+    }
+    if (entry->is_directory)
+        put(out, "/", 1);
+    out->count++;
+    candidates->suffix = entry->is_directory ? "" : quoted ? "\" " : " ";
+}
+
+// The entries of the directory that the word lies in, from a place on.
+static void list_folder(const struct shell *shell, const char *from,
+                        const struct operand *operand, struct entries *entries)
+{
+    struct value_problem problem;
+    struct place place;
+    char text[PATH_BYTES_MAX + 1];
+    strcpy(text, from);
+    const struct wire_data folder = {(const uint8_t *)operand->text, operand->folder_bytes};
+    if (folder.size_bytes != 0 && path_walk(text, folder) != PATH_WALKED)
+        return;
+    for (uint32_t i = 0; *text == 0 && place_at(shell, i, &place); i++)
+        (void)take_entry(entries, place.name, true);
+    if (*text != 0 && place_find(shell, text, &place))
+        (void)shell->world->entries(shell->world->context, &place.directory, place.path,
+                                    take_entry, entries, &problem);
+}
+
+static void complete_operand(struct candidates *candidates, const struct shell *shell,
+                             const char *from, const char *text, const char *end,
+                             bool only_directories)
+{
+    static struct operand operand;
+    static struct entries entries;
+    if (!read_operand(text, end, &operand))
+        return;
+    entries = (struct entries){.operand = &operand, .only_directories = only_directories};
+    list_folder(shell, from, &operand, &entries);
+    bool quoted = operand.is_quoted || entries.need_quotes;
+    const char *start = end;
+    if (quoted && !operand.is_quoted)
+        start = operand.start;
+    else
+        while (start > operand.start + operand.is_quoted && start[-1] != '/')
+            start--;
+    candidates->out->start -= (uint32_t)(end - start);
+    for (uint32_t i = 0; i < entries.count; i++)
+        offer_entry(candidates, &operand, &entries.list[i], quoted);
 }
 
 // ---- Commands ----------------------------------------------------------------------
@@ -547,9 +783,20 @@ static void complete_grant(struct candidates *candidates, const struct shell *sh
         offer(candidates, "weight:", " ", "its share of busy CPUs; 100 is usual");
 }
 
-// One program of a pipeline, from its start on.
+// Behind the first word of a text, which may be `end`.
+static const char *skip_word(const char *text, const char *end)
+{
+    while (text < end && (*text == ' ' || *text == '\t'))
+        text++;
+    while (text < end && *text != ' ' && *text != '\t')
+        text++;
+    return text;
+}
+
+// One program of a pipeline, from its start on.  In a plain line its operands lead on from
+// where the shell stands.
 static void complete_program(struct candidates *candidates, const struct shell *shell,
-                             const char *text, const char *end)
+                             const char *text, const char *end, bool is_plain)
 {
     char name[SHELL_PROGRAM_BYTES];
     const char *brace = nullptr;
@@ -565,19 +812,22 @@ static void complete_program(struct candidates *candidates, const struct shell *
         complete_grant(candidates, shell, brace, end);
         return;
     }
+    const char *operands = skip_word(text, end);
+    if (operands < end && (is_plain || has_grants)) {
+        complete_operand(candidates, shell, has_grants ? "" : shell->place, operands, end,
+                         false);
+        return;
+    }
     take_last_word(candidates, text, end);
-    bool is_first = true;
-    for (const char *at = text; at < candidates->word.text; at++)
-        is_first = is_first && (*at == ' ' || *at == '\t');
-    if (!is_first && !has_grants)
+    if (operands < end)
         offer(candidates, "with", " { ", "what it is granted: with { stdio }");
-    for (uint32_t i = 0; is_first && shell->world->program_at(shell->world->context, i, name);
-         i++)
+    for (uint32_t i = 0;
+         operands == end && shell->world->program_at(shell->world->context, i, name); i++)
         offer(candidates, name, " ", "");
 }
 
 static void complete_pipeline(struct candidates *candidates, const struct shell *shell,
-                              const char *text, const char *end)
+                              const char *text, const char *end, bool is_plain)
 {
     const char *start = text;
     bool is_quoted = false;
@@ -589,8 +839,7 @@ static void complete_pipeline(struct candidates *candidates, const struct shell 
         else if (*at == '|' && !is_quoted)
             start = at + 1;
     }
-    if (!is_quoted)
-        complete_program(candidates, shell, start, end);
+    complete_program(candidates, shell, start, end, is_plain);
 }
 
 // The command that the line begins with, if a blank follows it; `*at` then stands behind it.
@@ -622,7 +871,7 @@ static void complete_operands(struct candidates *candidates, const struct shell 
             complete_expression(candidates, shell, equals + 1, end, false);
         break;
     case OPERANDS_PROGRAM:
-        complete_pipeline(candidates, shell, text, end);
+        complete_pipeline(candidates, shell, text, end, false);
         break;
     case OPERANDS_TOPIC:
         complete_topic(candidates, shell, text, end);
@@ -636,11 +885,25 @@ static void complete_operands(struct candidates *candidates, const struct shell 
     case OPERANDS_EXPRESSION:
         complete_expression(candidates, shell, text, end, false);
         break;
+    case OPERANDS_PLACE:
+        complete_operand(candidates, shell, shell->place, text, end, true);
+        break;
     case OPERANDS_NONE:
     case OPERANDS_STATUS:
     case OPERANDS_WORDS:
         break;
     }
+}
+
+// Whether the line is plain and the cursor behind its first word.
+static bool plain_has_operands(const struct shell *shell, const char *line, const char *end)
+{
+    while (line < end && (*line == ' ' || *line == '\t'))
+        line++;
+    bool is_behind = false;
+    for (const char *at = line; at < end; at++)
+        is_behind = is_behind || strchr(" \t|", *at) != nullptr;
+    return is_behind && shell_plain_command(shell, line, (size_t)(end - line)) != nullptr;
 }
 
 void complete_line(const struct shell *shell, const char *line, size_t line_bytes,
@@ -654,6 +917,8 @@ void complete_line(const struct shell *shell, const char *line, size_t line_byte
     const struct command *command = read_command(shell, &text, end);
     if (command != nullptr)
         complete_operands(&candidates, shell, command, text, end);
+    else if (plain_has_operands(shell, line, end))
+        complete_pipeline(&candidates, shell, line, end, true);
     else
         complete_expression(&candidates, shell, line, end, true);
     finish(&candidates);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Fuzzes completion: whatever stands before the cursor, what is offered fits the line and its
-// own bound, and begins with the word that it completes.
+// own bound, and begins with the word that it completes, unless there are quotes.
 #include "complete.c"
 #include "eval.c"
 #include "help.c"
 #include "language.c"
+#include "place.c"
 #include "syntax.c"
 #include "variables.c"
 
@@ -16,11 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static bool held_at(void *context, uint32_t index, const char **out_name,
                     struct value *out_capability)
 {
-    static const char *const names[] = {"timer", "memory", "session"};
+    static const char *const names[] = {"timer", "memory", "session", "d"};
     static const uint64_t interfaces[] = {INTERFACE_TIMER, INTERFACE_VIRTUAL_MEMORY,
-                                          INTERFACE_TERMINAL_SESSION};
+                                          INTERFACE_TERMINAL_SESSION, INTERFACE_DIRECTORY};
     (void)context;
-    if (index >= 3)
+    if (index >= 4)
         return false;
     *out_name = names[index];
     *out_capability =
@@ -40,10 +41,24 @@ static bool job_at(void *, uint32_t index, uint32_t *out_number, char *)
     return index == 0;
 }
 
+// Names of all kinds, and enough of them to exceed every bound.
+static bool entries(void *, const struct value *, const char *,
+                    bool (*take)(void *, const char *, bool), void *taker,
+                    struct value_problem *)
+{
+    char name[256] = "a";
+    for (uint32_t i = 1; i < 255; i++) {
+        name[i] = (char)(i == '/' ? 'x' : i);
+        if (!take(taker, name, i % 3 == 0) || !take(taker, name + i, i % 2 == 0))
+            return true;
+    }
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct shell_world world = {
-        .held_at = held_at, .program_at = program_at, .job_at = job_at};
+        .held_at = held_at, .program_at = program_at, .job_at = job_at, .entries = entries};
     static struct descriptor descriptor;
     static struct shell fuzzed;
     static struct completion completion;
@@ -61,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t word_bytes = size - completion.start;
     if (completion.start > size || completion.bytes > COMPLETION_BYTES_MAX ||
         strlen(completion.text) != completion.bytes ||
-        (completion.count != 0 &&
+        (completion.count != 0 && completion.text[0] != '"' &&
+         memchr(line, '"', size) == nullptr &&
          memcmp(completion.text, line + completion.start, word_bytes) != 0))
         abort();
     free(line);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of completion, in a world of a few capabilities, programs and jobs.
 // Links: programs/shell/eval.c programs/shell/syntax.c programs/shell/help.c
-// Links: programs/shell/variables.c programs/shell/language.c
+// Links: programs/shell/variables.c programs/shell/language.c programs/shell/place.c
 #include "complete.h"
 
 #include <gen/descriptor.h>
@@ -15,11 +15,12 @@ static struct completion completion;
 static bool held_at(void *context, uint32_t index, const char **out_name,
                     struct value *out_capability)
 {
-    static const char *const names[] = {"timer", "stdio", "memory", "object"};
+    static const char *const names[] = {"timer", "stdio", "memory", "object", "files"};
     static const uint64_t interfaces[] = {INTERFACE_TIMER, INTERFACE_STDIO,
-                                          INTERFACE_VIRTUAL_MEMORY, INTERFACE_MEMORY_OBJECT};
+                                          INTERFACE_VIRTUAL_MEMORY, INTERFACE_MEMORY_OBJECT,
+                                          INTERFACE_READ_ONLY_DIRECTORY};
     (void)context;
-    if (index >= 4)
+    if (index >= 5)
         return false;
     *out_name = names[index];
     *out_capability = (struct value){
@@ -49,6 +50,20 @@ static bool keep(void *, uint64_t)
     return false;
 }
 
+static bool entries(void *, const struct value *, const char *path,
+                    bool (*take)(void *, const char *, bool), void *taker,
+                    struct value_problem *)
+{
+    static const char *const top[] = {"zoo",  "notes",      "odd",       "a b",
+                                      "a\"c", "nu\x1b\xff", "n\xc3\xa4h"};
+    if (take == nullptr)
+        return true;
+    for (size_t i = 0; *path == 0 && i < sizeof top / sizeof *top; i++)
+        if (!take(taker, top[i], i < 3))
+            return true;
+    return strcmp(path, "odd") != 0 || take(taker, "-rf", false);
+}
+
 static void settle(void *)
 {
 }
@@ -59,6 +74,7 @@ static const struct shell_world world = {
     .settle = settle,
     .program_at = program_at,
     .job_at = job_at,
+    .entries = entries,
 };
 
 static bool run_nothing(struct shell *)
@@ -181,6 +197,28 @@ static void programs_have_names_and_grants(void)
     CHECK(offers_nothing("run args with { stdio } x"));
 }
 
+static void operands_are_names_of_files(void)
+{
+    CHECK(completes("args f", "args files/"));
+    CHECK(completes("args files/z", "args files/zoo/"));
+    CHECK(offers("args files/n", 5, "\"files/notes/", "\"files/nu\\x1b\\xff"));
+    CHECK(completes("args files/n\xc3", "args files/n\xc3\xa4h "));
+    CHECK(completes("args files/odd/", "args files/odd/-rf "));
+    CHECK(completes("args files/a\"", "args \"files/a\\\"c\" "));
+    CHECK(completes("args x \"files/a ", "args x \"files/a b\" "));
+    CHECK(completes("args x \"files/\\x6e\\x75", "args x \"files/nu\\x1b\\xff\" "));
+    CHECK(completes("args \"a b\" | args files/z", "args \"a b\" | args files/zoo/"));
+    CHECK(completes("run args with { stdio } files/z", "run args with { stdio } files/zoo/"));
+    CHECK(completes("cd files/odd/../z", "cd files/odd/../zoo/"));
+    CHECK(offers_nothing("cd files/odd/") && offers_nothing("args nobody/"));
+    CHECK(offers_nothing("args \"files/z\"") && offers_nothing("args files/../../"));
+    CHECK(shell_run(&shell, "cd files", 8) && completes("args z", "args zoo/"));
+    CHECK(completes("args /fi", "args /files/") &&
+          completes("cd odd/../no", "cd odd/../notes/"));
+    CHECK(completes("run args with { stdio } fi", "run args with { stdio } files/"));
+    CHECK(shell_run(&shell, "cd", 2));
+}
+
 static void commands_have_their_operands(void)
 {
     CHECK(completes("wait ", "wait 12"));
@@ -216,6 +254,7 @@ int main(void)
     RUN(methods_and_fields_follow_a_point);
     RUN(arguments_have_names_and_values);
     RUN(programs_have_names_and_grants);
+    RUN(operands_are_names_of_files);
     RUN(commands_have_their_operands);
     RUN(the_cursor_may_stand_inside);
     return test_report();

@@ -50,6 +50,14 @@ bool shell_unknown_name(struct shell *shell, const char *name, size_t name_bytes
     // Of one or two letters every short command would be near.
     for (uint32_t i = 0; name_bytes > 2 && i < shell->command_count; i++)
         nearest_offer(&nearest, shell->commands[i]->name);
+    char program[SHELL_PROGRAM_BYTES], best[SHELL_PROGRAM_BYTES];
+    for (uint32_t i = 0;
+         name_bytes > 2 && shell->world->program_at(shell->world->context, i, program); i++) {
+        uint32_t before = nearest.best_distance;
+        nearest_offer(&nearest, program);
+        if (nearest.best_distance < before)
+            nearest.best = memcpy(best, program, sizeof best);
+    }
     if (nearest.best != nullptr)
         return shell_wrong(shell, "there is no %.*s; did you mean %s?", (int)name_bytes, name,
                            nearest.best);
@@ -259,6 +267,24 @@ bool shell_eval(struct shell *shell, uint16_t index, struct value *out_value,
 
 // ---- Statements --------------------------------------------------------------------
 
+// What the shell holds goes before programs: a method may always be called.
+const struct command *shell_plain_command(const struct shell *shell, const char *line,
+                                          size_t line_bytes)
+{
+    const char *end = line + line_bytes, *at = line;
+    struct value value;
+    const char *unit;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    const char *name = at;
+    while (at < end && *at != ' ' && *at != '\t' && *at != '|')
+        at++;
+    size_t bytes = (size_t)(at - name);
+    bool is_plain = bytes != 0 && !shell_lookup(shell, name, bytes, &value, &unit) &&
+                    is_program(shell, name, bytes);
+    return is_plain ? &language_plain : nullptr;
+}
+
 void shell_init(struct shell *shell, const struct descriptor *descriptor,
                 const struct shell_world *world)
 {
@@ -278,7 +304,8 @@ bool shell_run(struct shell *shell, const char *line, size_t line_bytes)
 {
     shell->arena = (struct value_arena){shell->items, SHELL_ITEMS_MAX, 0};
     shell->problem.text[0] = 0;
-    if (!syntax_parse(&shell->syntax, shell->commands, shell->command_count, line, line_bytes))
+    if (!syntax_parse(&shell->syntax, shell->commands, shell->command_count,
+                      shell_plain_command(shell, line, line_bytes), line, line_bytes))
         return shell_wrong(shell, "%s", shell->syntax.problem);
     const struct statement *statement = &shell->syntax.statement;
     bool ok = true;

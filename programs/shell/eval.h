@@ -16,6 +16,7 @@
 // Tested by eval_test.c.
 #pragma once
 
+#include <lib/path.h>
 #include <lib/value.h>
 
 #include "syntax.h"
@@ -39,6 +40,8 @@ struct shell_program {
     uint32_t grant_count;
     uint64_t budget_bytes; // 0: the shell chooses
     uint32_t weight;       // of that budget; 0: as any other
+    uint32_t narrowed;     // bit i: grants[i] is granted as a ReadOnlyDirectory
+    const char *place;     // where the shell stands; nullptr: that isn't the program's business
 };
 
 // Programs to be started, the output of each being the input of the next.
@@ -73,6 +76,13 @@ struct shell_world {
     bool (*program_at)(void *context, uint32_t index, char out_name[SHELL_PROGRAM_BYTES]);
     bool (*job_at)(void *context, uint32_t index, uint32_t *out_number,
                    char out_name[SHELL_PROGRAM_BYTES]);
+    // What the program's file says of its operands: bits of enum elf_operands.
+    uint32_t (*operands)(void *context, const char *name, uint32_t name_bytes);
+    // Lists a directory below a held one, up to an entry that `take` answers with false; with a
+    // null `take`, whether there is one.
+    bool (*entries)(void *context, const struct value *directory, const char *path,
+                    bool (*take)(void *taker, const char *name, bool is_directory), void *taker,
+                    struct value_problem *problem);
     void (*write)(void *context, const char *text, size_t size_bytes);
 };
 
@@ -96,8 +106,9 @@ struct shell {
     struct value_arena arena;
     struct syntax syntax;
     struct value_problem problem;
-    bool ended; // by exit
-    int status; // given to exit
+    char place[PATH_BYTES_MAX + 1]; // where plain lines lead on from (place.h)
+    bool ended;                     // by exit
+    int status;                     // given to exit
 };
 
 void shell_init(struct shell *shell, const struct descriptor *descriptor,
@@ -131,6 +142,10 @@ bool shell_wrong(struct shell *shell, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 // Says that there is no such name, and which is near.
 bool shell_unknown_name(struct shell *shell, const char *name, size_t name_bytes);
+// The command that a line stands for whose first word is the name of a program and nothing else:
+// nullptr if it isn't.
+[[nodiscard]] const struct command *shell_plain_command(const struct shell *shell,
+                                                        const char *line, size_t line_bytes);
 // Finds a method, or says which there are.
 [[nodiscard]] bool shell_find_method(struct shell *shell,
                                      const struct descriptor_interface *interface,

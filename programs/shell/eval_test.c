@@ -2,11 +2,13 @@
 // Tests of the evaluator, in a world of three capabilities that answers every call with what
 // the test has prepared.
 // Links: programs/shell/syntax.c programs/shell/help.c
-// Links: programs/shell/variables.c programs/shell/language.c
+// Links: programs/shell/variables.c programs/shell/language.c programs/shell/place.c
 #include "eval.h"
+#include "place.h"
 
 #include <gen/descriptor.h>
 #include <gen/interfaces.h>
+#include <lib/elf.h>
 #include <lib/fmt.h>
 #include <test/test.h>
 
@@ -20,15 +22,18 @@ static uint64_t fresh, kept, released; // capabilities as bits
 static uint32_t settled;
 static struct shell_pipeline started;
 
-static const char *const held_names[] = {"timer", "budget", "memory", "odd"};
-static const uint64_t held_ids[] = {INTERFACE_TIMER, INTERFACE_MEMORY_BUDGET,
-                                    INTERFACE_VIRTUAL_MEMORY, 5};
+static const char *const held_names[] = {"timer", "budget", "memory", "odd",
+                                         "stdio", "data",   "look"};
+static const uint64_t held_ids[] = {
+    INTERFACE_TIMER, INTERFACE_MEMORY_BUDGET, INTERFACE_VIRTUAL_MEMORY,     5,
+    INTERFACE_STDIO, INTERFACE_DIRECTORY,     INTERFACE_READ_ONLY_DIRECTORY};
+constexpr uint32_t HELD_COUNT = sizeof held_ids / sizeof *held_ids;
 
 static bool held_at(void *context, uint32_t index, const char **out_name,
                     struct value *out_capability)
 {
     (void)context;
-    if (index >= 4)
+    if (index >= HELD_COUNT)
         return false;
     *out_name = held_names[index];
     *out_capability = (struct value){
@@ -118,8 +123,37 @@ static bool start(void *context, const struct shell_pipeline *pipeline,
 
 static bool program_at(void *, uint32_t index, char *out_name)
 {
-    strcpy(out_name, "hello");
-    return index == 0;
+    static const char *const names[] = {"hello", "cat", "cp", "rm", "ls"};
+    if (index >= 5)
+        return false;
+    strcpy(out_name, names[index]);
+    return true;
+}
+
+static uint32_t operands(void *, const char *name, uint32_t name_bytes)
+{
+    static const struct {
+        const char *name;
+        uint32_t operands;
+    } programs[] = {{"cat", ELF_OPERANDS_READ},
+                    {"cp", ELF_OPERANDS_READ | ELF_OPERANDS_WRITE_LAST},
+                    {"rm", ELF_OPERANDS_WRITE},
+                    {"ls", ELF_OPERANDS_READ | ELF_OPERANDS_PLACE}};
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        if (strlen(programs[i].name) == name_bytes &&
+            memcmp(programs[i].name, name, name_bytes) == 0)
+            return programs[i].operands;
+    return 0;
+}
+
+// There is a directory "sub" in each directory.
+static bool entries(void *, const struct value *, const char *path,
+                    bool (*)(void *, const char *, bool), void *, struct value_problem *problem)
+{
+    if (*path == 0 || strcmp(path, "sub") == 0)
+        return true;
+    fmt_format(problem->text, sizeof problem->text, "%s: nothing there", path);
+    return false;
 }
 
 static bool no_job_at(void *, uint32_t, uint32_t *, char *)
@@ -144,6 +178,8 @@ static const struct shell_world world = {
     .start = start,
     .program_at = program_at,
     .job_at = no_job_at,
+    .operands = operands,
+    .entries = entries,
     .write = append,
 };
 
@@ -255,7 +291,7 @@ static void everything_wrong_is_explained(void)
     CHECK(complains("odd.now", "the schema doesn't know the interface 0x5"));
     CHECK(complains("five 5", "five is a value, so it takes no arguments"));
     CHECK(run("release five"));
-    CHECK(complains("hello 1", "hello is a program, which is run: run hello with { stdio }"));
+    CHECK(complains("hello.x 1", "hello is a program, which is run: run hello with { stdio }"));
     CHECK(complains("cap", "there is no cap; did you mean caps?"));
     CHECK(complains("run x with { tiemr }", "there is no tiemr; did you mean timer?"));
     CHECK(complains("run x with { a: 5 }", "a: only capabilities can be granted"));
@@ -286,6 +322,83 @@ static void programs_get_what_is_listed(void)
                     "weight: a share of busy CPUs, 1 to 10000; 100 is usual"));
     CHECK(complains("run x with { weight: 10001 }",
                     "weight: a share of busy CPUs, 1 to 10000; 100 is usual"));
+}
+
+// Whether a plain line grants just that: names, with * behind what may be changed.
+static bool grants(const char *line, const char *expected)
+{
+    char found[256] = "";
+    const struct shell_program *program = &started.programs[0];
+    bool ok = run(line);
+    for (uint32_t i = 0; ok && i < program->grant_count; i++) {
+        const struct value_item *grant = &program->grants[i];
+        bool is_wide = grant->value.interface_id == INTERFACE_DIRECTORY;
+        append(found, grant->name, grant->name_bytes);
+        append(found, is_wide && (program->narrowed >> i & 1) == 0 ? "* " : " ",
+               is_wide && (program->narrowed >> i & 1) == 0 ? 2 : 1);
+    }
+    if (ok && strcmp(found, expected) == 0)
+        return true;
+    printf("%s: %s%s\n", line, found, shell.problem.text);
+    return false;
+}
+
+static void a_plain_line_grants_what_its_operands_need(void)
+{
+    CHECK(grants("hello", "stdio ") && started.waits);
+    CHECK(grants("hello data/x", "stdio ")); // it says nothing of its operands
+    CHECK(grants("  cat data/x", "stdio data "));
+    CHECK(grants("cat data/x data/y -n look", "stdio data look "));
+    CHECK(grants("cat", "stdio ") && grants("cat nobody/x ../y", "stdio "));
+    CHECK(grants("cat \"data/a b\"", "stdio data "));
+    CHECK(grants("cp data/x look/y", "stdio data look "));
+    CHECK(grants("cp look/x data", "stdio look data* "));
+    CHECK(grants("cp data/x data/y -r", "stdio data* "));
+    CHECK(grants("rm data/x", "stdio data* ") && grants("rm -r data", "stdio data* "));
+    CHECK(grants("rm look/x", "stdio look "));
+    CHECK(grants("ls", "stdio data look ") && grants("ls /", "stdio data look "));
+    CHECK(grants("ls data/.", "stdio data ") && grants("ls data/../look", "stdio look "));
+    CHECK(grants("cat with { timer } data/x", "timer "));
+    CHECK(grants("run cat data/x", ""));
+    CHECK(run("cat data/x | hello") && started.program_count == 2);
+    CHECK(started.programs[0].grant_count == 2 && started.programs[1].grant_count == 1);
+    CHECK(run("let mine = data") && grants("rm mine/x", "stdio mine* "));
+    CHECK(run("let data = 5") && grants("cat data/x", "stdio "));
+    CHECK(run("release data") && run("release mine"));
+    CHECK(run("let hello = 5") && says("hello", "5\n") && run("release hello"));
+    CHECK(says("help hello",
+               "hello is a program.  A line that begins with it grants it stdio and "
+               "nothing else.\n"));
+    CHECK(run("help cp") && strstr(output, "that of the last one to change.") != nullptr);
+    CHECK(complains("hallo", "there is no hallo; did you mean hello?"));
+}
+
+static void plain_lines_lead_on_from_a_place(void)
+{
+    char shown[PLACE_SHOWN_BYTES];
+    CHECK(run("cd data") && grants("cat x", "stdio data ") && grants("ls", "stdio data "));
+    CHECK(strcmp(started.programs[0].place, "data") == 0);
+    CHECK(run("run cat with { stdio }") && started.programs[0].place == nullptr);
+    CHECK(run("cd sub") && grants("rm ../x", "stdio data* "));
+    CHECK(grants("cp x /look/y", "stdio data look ") &&
+          grants("cat ../../look/x", "stdio look "));
+    place_show(&shell, shown);
+    CHECK(strcmp(shown, "data/sub") == 0);
+    CHECK(complains("cd x", "sub/x: nothing there"));
+    CHECK(
+        complains("cd ../../..", "cd: nothing is above the directories that the shell holds"));
+    CHECK(complains("cd /dta", "cd: the shell holds no directory dta; did you mean data?"));
+    CHECK(
+        complains("cd /nobody", "cd: the shell holds no directory nobody; `ls /` lists them"));
+    CHECK(strcmp(shell.place, "data/sub") == 0);
+    CHECK(run("cd /look") && strcmp(shell.place, "look") == 0);
+    CHECK(run("cd") && *shell.place == 0 && grants("cat x", "stdio "));
+    memset(shell.place, 'x', 200);
+    shell.place[199] = '\x1b';
+    shell.place[200] = 0;
+    place_show(&shell, shown);
+    CHECK(strcmp(shown, "...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?") == 0);
+    CHECK(run("cd"));
 }
 
 static void variables_have_a_limit(void)
@@ -323,8 +436,10 @@ static void help_speaks_the_schemas_words(void)
     CHECK(run("help") && strstr(output, "release NAME") != nullptr);
     CHECK(run("help memory.protect") &&
           strstr(output, "readWrite: Read and write.") != nullptr);
-    CHECK(says("caps", "timer            Timer\nbudget           MemoryBudget\n"
-                       "memory           VirtualMemory\nodd              ?\n"));
+    CHECK(run("caps") && strncmp(output,
+                                 "timer            Timer\nbudget           MemoryBudget\n"
+                                 "memory           VirtualMemory\nodd              ?\n",
+                                 96) == 0);
 }
 
 static void exit_ends_with_a_status(void)
@@ -345,6 +460,8 @@ int main(void)
     RUN(variables_share_a_capability);
     RUN(everything_wrong_is_explained);
     RUN(programs_get_what_is_listed);
+    RUN(a_plain_line_grants_what_its_operands_need);
+    RUN(plain_lines_lead_on_from_a_place);
     RUN(variables_have_a_limit);
     RUN(help_speaks_the_schemas_words);
     RUN(exit_ends_with_a_status);

@@ -2,6 +2,7 @@
 // What `help` says.  Interfaces, methods and fields are explained in the schema's own words.
 #include "help.h"
 
+#include <lib/elf.h>
 #include <lib/fmt.h>
 #include <lib/nearest.h>
 #include <string.h>
@@ -148,6 +149,8 @@ static void show_overview(const struct shell *shell)
         "    timer.sleep 10 ms           arguments by position,\n"
         "    timer.sleep durationNs: 5   or by name\n"
         "    let start = timer.now       results can be kept\n"
+        "PROGRAM ARGUMENT ...       runs a program with the terminal and the directories that its\n"
+        "    ls data                     arguments lie in, to look at unless it changes them\n"
         "commands, each with `help COMMAND`\n");
     for (uint32_t i = 0; i < shell->command_count; i++) {
         shell_put(shell, "    ");
@@ -166,6 +169,29 @@ static bool show_command(const struct shell *shell, const char *name, size_t nam
         }
     }
     return false;
+}
+
+// What a plain line grants a program.
+static bool show_program(const struct shell *shell, const char *name, size_t name_bytes)
+{
+    if (shell_plain_command(shell, name, name_bytes) == nullptr)
+        return false;
+    uint32_t operands =
+        shell->world->operands(shell->world->context, name, (uint32_t)name_bytes);
+    shell->world->write(shell->world->context, name, name_bytes);
+    shell_put(shell, " is a program.  A line that begins with it grants it stdio");
+    if (operands == 0)
+        shell_put(shell, " and nothing else.\n");
+    else if ((operands & ELF_OPERANDS_WRITE) != 0)
+        shell_put(shell, " and the directories\n  that its operands lie in, to change.");
+    else if ((operands & ELF_OPERANDS_WRITE_LAST) != 0)
+        shell_put(shell,
+                  " and the directories\n  that its operands lie in, to look at, that of "
+                  "the last one to change.");
+    else
+        shell_put(shell, " and the directories\n  that its operands lie in, to look at.");
+    shell_put(shell, operands == 0 ? "" : "  Its option --help says more.\n");
+    return true;
 }
 
 static bool unknown_topic(struct shell *shell, const char *name, size_t name_bytes)
@@ -197,7 +223,8 @@ bool help_show(struct shell *shell, const char *topic, size_t topic_bytes)
     bool held = shell_lookup(shell, topic, bytes, &value, &unit) &&
                 value.kind == VALUE_CAPABILITY &&
                 descriptor_interface_by_id(shell->descriptor, value.interface_id, &interface);
-    if (!held && point == nullptr && show_command(shell, topic, bytes))
+    if (!held && point == nullptr &&
+        (show_command(shell, topic, bytes) || show_program(shell, topic, bytes)))
         return true;
     if (!held && !descriptor_interface_by_name(shell->descriptor, topic, bytes, &interface))
         return unknown_topic(shell, topic, bytes);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "help.h"
+#include "place.h"
 #include "variables.h"
 
 // ---- Expressions --------------------------------------------------------------------
@@ -106,7 +107,7 @@ static bool read_grants(struct shell *shell, uint16_t node, struct shell_program
     return true;
 }
 
-static bool start(struct shell *shell, bool waits)
+static bool start(struct shell *shell, bool waits, bool is_plain)
 {
     const struct statement *statement = &shell->syntax.statement;
     struct shell_pipeline pipeline = {
@@ -116,7 +117,10 @@ static bool start(struct shell *shell, bool waits)
         pipeline.programs[i] = (struct shell_program){.name = program->name,
                                                       .name_bytes = program->name_bytes,
                                                       .arguments = program->arguments};
-        if (!read_grants(shell, program->grants, &pipeline.programs[i]))
+        bool ok = is_plain && program->grants == 0
+                      ? place_grant(shell, &pipeline.programs[i])
+                      : read_grants(shell, program->grants, &pipeline.programs[i]);
+        if (!ok)
             return false;
     }
     return shell->world->start(shell->world->context, &pipeline, &shell->problem);
@@ -146,12 +150,17 @@ static bool run_caps(struct shell *shell)
 
 static bool run_run(struct shell *shell)
 {
-    return start(shell, true);
+    return start(shell, true, false);
+}
+
+static bool run_plain(struct shell *shell)
+{
+    return start(shell, true, true);
 }
 
 static bool run_spawn(struct shell *shell)
 {
-    return start(shell, false);
+    return start(shell, false, false);
 }
 
 static bool run_help(struct shell *shell)
@@ -177,6 +186,8 @@ static bool run_exit(struct shell *shell)
     return true;
 }
 
+const struct command language_plain = {.operands = OPERANDS_PROGRAM, .run = run_plain};
+
 const struct command language_commands[] = {
     {"let", OPERANDS_LET, run_let,
      "let NAME = EXPRESSION\n"
@@ -199,6 +210,10 @@ const struct command language_commands[] = {
     {"spawn", OPERANDS_PROGRAM, run_spawn,
      "spawn PROGRAM ...\n"
      "  As run, but doesn't wait: it runs in the background, and its reads wait until `fg`.\n"},
+    {"cd", OPERANDS_PLACE, place_change,
+     "cd [DIRECTORY]\n"
+     "  Moves to a directory, from which the names in plain lines lead on; without one, to where\n"
+     "  all directories are that the shell holds.  Calls and `run` know nothing of it.\n"},
     {"caps", OPERANDS_NONE, run_caps,
      "caps\n  Lists the capabilities that the shell holds; it can use no others.\n"},
     {"release", OPERANDS_NAME, run_release,

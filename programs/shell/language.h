@@ -7,5 +7,8 @@
 extern const struct command language_commands[];
 extern const uint32_t language_command_count;
 
+// What a line without a command stands for that begins with the name of a program.
+extern const struct command language_plain;
+
 // Evaluates the statement's expression and shows its value.
 [[nodiscard]] bool language_run_expression(struct shell *shell);

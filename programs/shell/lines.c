@@ -10,12 +10,21 @@
 #include <string.h>
 
 #include "jobs.h"
+#include "place.h"
 #include "session.h"
 
 constexpr uint64_t PAGE = 4096;
 constexpr int STATUS_FAILED_LINE = 1;
 
-static const char prompt[] = "capos> ";
+constexpr uint32_t PROMPT_BYTES = PLACE_SHOWN_BYTES + 16;
+
+// "capos> ", or "capos:data/notes> ".
+static void prompt_write(const struct shell *shell, char out_prompt[PROMPT_BYTES])
+{
+    char place[PLACE_SHOWN_BYTES];
+    place_show(shell, place);
+    snprintf(out_prompt, PROMPT_BYTES, "capos%s%s> ", *place != 0 ? ":" : "", place);
+}
 
 // ---- Scripts -----------------------------------------------------------------------
 
@@ -92,19 +101,19 @@ void lines_of_file(struct shell *shell, const char *name)
 
 // ---- People ------------------------------------------------------------------------
 
-// Runs what a person typed or pasted, up to the first line that fails.
+// Runs what a person typed or pasted, up to the first line that fails.  What was wrong goes the
+// way of the prompt: by two streams they could be seen in either order.
 static void run_typed(struct shell *shell, const char *text, size_t bytes)
 {
     while (bytes != 0 && !shell->ended) {
         const char *line = text;
         size_t line_bytes = take_line(&text, &bytes);
         bool ok = shell_run(shell, line, line_bytes);
-        fflush(stdout);
         if (ok && !(bytes != 0 && session_interrupted()))
             continue;
-        fprintf(stderr, "%s\n", ok ? "interrupted" : shell->problem.text);
+        printf("%s\n", ok ? "interrupted" : shell->problem.text);
         if (bytes != 0)
-            fprintf(stderr, "the lines below it were not run\n");
+            printf("the lines below it were not run\n");
         return;
     }
 }
@@ -122,10 +131,13 @@ static bool a_person_types(void)
 void lines_of_input(struct shell *shell)
 {
     static char line[SYNTAX_LINE_BYTES_MAX + 3];
+    char prompt[PROMPT_BYTES];
     bool is_person = a_person_types();
     for (uint32_t number = 1; !shell->ended; number++) {
-        if (is_person)
+        if (is_person) {
+            prompt_write(shell, prompt);
             printf("%s", prompt);
+        }
         fflush(stdout);
         if (fgets(line, sizeof line, stdin) == nullptr)
             break;
@@ -145,16 +157,18 @@ static void greet(const struct shell *shell)
            "shell holds; it can do nothing else:\n\n   ");
     for (uint32_t i = 0; shell->world->held_at(shell->world->context, i, &name, &value); i++)
         printf(" %s", name);
-    printf("\n\nTry `timer.now`, `run args with { stdio } hello`, `help`.  Tab completes.\n\n");
+    printf("\n\nTry `ls`, `timer.now`, `help`.  Tab completes.\n\n");
 }
 
 void lines_of_person(struct shell *shell)
 {
     static char line[SYNTAX_LINE_BYTES_MAX + 1];
+    char prompt[PROMPT_BYTES];
     enum line_end end = LINE_END_ENTERED;
     greet(shell);
     while (!shell->ended && end != LINE_END_INPUT_ENDED) {
         jobs_tell();
+        prompt_write(shell, prompt);
         end = session_read_line(prompt, line, sizeof line);
         if (end == LINE_END_ENTERED)
             run_typed(shell, line, strlen(line));

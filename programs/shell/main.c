@@ -5,6 +5,7 @@
 //     eval.c       names, calls                            pure
 //     variables.c  what `let` binds                        pure
 //     language.c   the statements of the language          pure
+//     place.c      where the shell stands, plain lines     pure
 //     help.c       the schema's documentation              pure
 //     complete.c   what a line may go on with              pure
 //     session.c    the person at the terminal
@@ -12,6 +13,7 @@
 //     start.c      starting a program
 //     pipe.c       pipes between programs
 //     jobs.c       what was started, and the commands on it
+//     files.c      programs' files, entries of directories
 //     launching.c  starting programs with a launcher and no spawner
 //     tracing.c    what they call, as lines
 //     system.c     who holds what, and taking back
@@ -33,6 +35,7 @@
 #include <string.h>
 
 #include "eval.h"
+#include "files.h"
 #include "jobs.h"
 #include "lines.h"
 #include "problem.h"
@@ -158,6 +161,8 @@ static const struct shell_world shell_world = {
     .start = jobs_start,
     .program_at = start_program_at,
     .job_at = jobs_at,
+    .operands = files_operands,
+    .entries = files_entries,
     .write = write_out,
 };
 static struct shell shell;

@@ -5,6 +5,7 @@
 #include <capos/spawn.h>
 
 #include <gen/capos/boot_package.h>
+#include <gen/capos/directory.h>
 #include <gen/capos/memory_budget.h>
 #include <lib/nearest.h>
 #include <stdio.h>
@@ -38,6 +39,9 @@ struct start {
     uint32_t grant_count;
     const char *arguments[ARGUMENTS_MAX];
     uint32_t argument_count;
+    read_only_directory_cap narrowed[GRANTS_MAX]; // made for this start
+    uint32_t narrowed_count;
+    char environment[PATH_BYTES_MAX + 8];
     char texts[SYNTAX_LINE_BYTES_MAX + 2 * ARGUMENTS_MAX];
     uint32_t text_bytes;
 };
@@ -116,6 +120,8 @@ static bool split_budget(struct start *start, uint64_t wanted_bytes, uint32_t we
     if (weight != 0)
         status = memory_budget_set_cpu_weight(own, start->budget, weight);
     if (status != STATUS_OK) {
+        for (uint32_t i = 0; i < start->narrowed_count; i++)
+            read_only_directory_cap_release(&start->narrowed[i]);
         memory_budget_cap_release(&start->budget);
         return problem_set(problem, "its weight can't be set: %s", problem_reason(status));
     }
@@ -162,6 +168,20 @@ static capos_cap_id stand_in_for(const struct start *start, capos_cap_id cap)
     return cap;
 }
 
+// A ReadOnlyDirectory of a Directory.
+static bool narrow(struct start *start, const struct value_item *grant, capos_cap_id *out_cap,
+                   struct value_problem *problem)
+{
+    read_only_directory_cap *made = &start->narrowed[start->narrowed_count];
+    enum status status = directory_read_only((directory_cap){grant->value.number}, made);
+    if (status != STATUS_OK)
+        return problem_set(problem, "%.*s: %s", (int)grant->name_bytes, grant->name,
+                           problem_reason(status));
+    start->narrowed_count++;
+    *out_cap = made->id;
+    return true;
+}
+
 static bool collect_grants(struct start *start, const struct shell_program *program,
                            struct value_problem *problem)
 {
@@ -179,8 +199,10 @@ static bool collect_grants(struct start *start, const struct shell_program *prog
         if (grant->name_bytes > SHELL_NAME_BYTES_MAX)
             return problem_set(problem, "%.*s: the name of a grant has at most %u bytes",
                                (int)grant->name_bytes, grant->name, SHELL_NAME_BYTES_MAX);
-        add_grant(start, grant->name, grant->name_bytes,
-                  stand_in_for(start, grant->value.number));
+        capos_cap_id cap = stand_in_for(start, grant->value.number);
+        if ((program->narrowed >> i & 1) != 0 && !narrow(start, grant, &cap, problem))
+            return false;
+        add_grant(start, grant->name, grant->name_bytes, cap);
     }
     return true;
 }
@@ -208,11 +230,14 @@ static bool spawn(struct start *start, process_handle_cap *out_handle,
                   struct value_problem *problem)
 {
     struct capos_process process;
+    const char *environment = start->environment;
     struct capos_spawn_request request = {
         .name = start->name,
         .budget = start->budget,
         .grants = start->grants,
         .arguments = start->arguments,
+        .environment = &environment,
+        .environment_count = *environment != 0,
         .grant_count = start->grant_count,
         .argument_count = start->argument_count,
         .trace = start->trace,
@@ -237,6 +262,8 @@ static bool run(struct start *start, const struct shell_program *program,
         ok = collect_grants(start, program, problem) &&
              collect_arguments(start, program, syntax, problem) &&
              spawn(start, out_handle, problem);
+        for (uint32_t i = 0; i < start->narrowed_count; i++)
+            read_only_directory_cap_release(&start->narrowed[i]);
         memory_budget_cap_release(&start->budget);
     }
     capos_image_close(&start->image, &start->spawner);
@@ -255,6 +282,8 @@ bool start_program(const char *name, const struct shell_program *program,
     start->name = name;
     start->stand_ins = *stand_ins;
     start->trace = trace;
+    if (program->place != nullptr)
+        snprintf(start->environment, sizeof start->environment, "PWD=/%s", program->place);
     bool ok = run(start, program, syntax, out_handle, problem);
     free(start);
     return ok;

@@ -517,6 +517,7 @@ static bool parse_counted(struct parser *parser, bool required)
 static bool parse_operands(struct parser *parser)
 {
     struct statement *statement = &parser->syntax->statement;
+    uint16_t last = 0;
     switch (statement->command->operands) {
     case OPERANDS_NONE:
         return true;
@@ -535,6 +536,8 @@ static bool parse_operands(struct parser *parser)
         return parse_counted(parser, false);
     case OPERANDS_EXPRESSION:
         return parse_expression(parser, &statement->expression);
+    case OPERANDS_PLACE:
+        return at_end(parser) || append_word(parser, &statement->arguments, &last);
     case OPERANDS_WORDS:
         return parse_words(parser);
     }
@@ -561,7 +564,8 @@ static bool take_command(struct parser *parser, const struct command *const *com
 }
 
 bool syntax_parse(struct syntax *syntax, const struct command *const *commands,
-                  uint32_t command_count, const char *line, size_t line_bytes)
+                  uint32_t command_count, const struct command *plain, const char *line,
+                  size_t line_bytes)
 {
     struct parser parser = {syntax, line, line + line_bytes, line, 0};
     syntax->statement = (struct statement){};
@@ -572,7 +576,10 @@ bool syntax_parse(struct syntax *syntax, const struct command *const *commands,
         return wrong(&parser, "the line is too long: at most %u bytes", SYNTAX_LINE_BYTES_MAX);
     if (at_end(&parser))
         return true;
-    bool ok = take_command(&parser, commands, command_count)
+    bool is_command = take_command(&parser, commands, command_count);
+    if (!is_command)
+        syntax->statement.command = plain;
+    bool ok = syntax->statement.command != nullptr
                   ? parse_operands(&parser)
                   : parse_expression(&parser, &syntax->statement.expression);
     if (ok && !at_end(&parser))

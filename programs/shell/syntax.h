@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The grammar of the shell: one line becomes one statement.
 //
-//     statement   = COMMAND operands | expression | nothing
+//     statement   = COMMAND operands | plain | expression | nothing
+//     plain       = pipeline                     where the caller knows the first program
 //     operands    = NAME "=" expression | pipeline | [path] | NAME | [number] | number
-//                 | expression | {word}, as the command's table says
+//                 | expression | [word] | {word}, as the command's table says
 //     pipeline    = program {"|" program}
 //     program     = word {word} ["with" struct] {word}
 //     expression  = path { argument } | value
@@ -65,6 +66,7 @@ enum command_operands : uint8_t {
     OPERANDS_JOB,        // number
     OPERANDS_STATUS,     // number, 0 if there is none
     OPERANDS_EXPRESSION, // expression
+    OPERANDS_PLACE,      // arguments: none or one, a place
     OPERANDS_WORDS,      // arguments
 };
 
@@ -108,6 +110,8 @@ struct syntax {
     char problem[160];                // why it is no statement
 };
 
-// Parses a line, which must live as long as the result is used.  False: see problem.
+// Parses a line, which must live as long as the result is used.  What begins with no command is
+// a pipeline for `plain`, or an expression if that is nullptr.  False: see problem.
 [[nodiscard]] bool syntax_parse(struct syntax *syntax, const struct command *const *commands,
-                                uint32_t command_count, const char *line, size_t line_bytes);
+                                uint32_t command_count, const struct command *plain,
+                                const char *line, size_t line_bytes);

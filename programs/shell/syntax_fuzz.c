@@ -23,16 +23,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         {.name = "a", .operands = OPERANDS_LET},   {.name = "b", .operands = OPERANDS_PROGRAM},
         {.name = "c", .operands = OPERANDS_TOPIC}, {.name = "d", .operands = OPERANDS_JOB},
         {.name = "e", .operands = OPERANDS_NAME},  {.name = "f", .operands = OPERANDS_STATUS},
-        {.name = "g", .operands = OPERANDS_WORDS},
+        {.name = "g", .operands = OPERANDS_WORDS}, {.name = "h", .operands = OPERANDS_PLACE},
     };
     static const struct command *const commands[] = {&all[0], &all[1], &all[2], &all[3],
-                                                     &all[4], &all[5], &all[6]};
+                                                     &all[4], &all[5], &all[6], &all[7]};
     char *line = malloc(size + 1);
     if (line == nullptr)
         return 0;
     memcpy(line, data, size);
     uint32_t budget = 3 * SYNTAX_NODES_MAX;
-    if (syntax_parse(&syntax, commands, 7, line, size)) {
+    if (syntax_parse(&syntax, commands, 8, size % 2 ? &all[1] : nullptr, line, size)) {
         check_chain(&syntax, syntax.statement.expression, &budget);
         for (uint32_t i = 0; i < syntax.statement.program_count; i++) {
             check_chain(&syntax, syntax.statement.programs[i].grants, &budget);

@@ -34,7 +34,7 @@ static bool is_expression(void)
 
 static bool parses(const char *line)
 {
-    if (syntax_parse(&syntax, commands, COMMAND_COUNT, line, strlen(line)))
+    if (syntax_parse(&syntax, commands, COMMAND_COUNT, nullptr, line, strlen(line)))
         return true;
     printf("%s: %s\n", line, syntax.problem);
     return false;
@@ -42,7 +42,7 @@ static bool parses(const char *line)
 
 static bool refuses(const char *line, const char *why)
 {
-    if (!syntax_parse(&syntax, commands, COMMAND_COUNT, line, strlen(line)) &&
+    if (!syntax_parse(&syntax, commands, COMMAND_COUNT, nullptr, line, strlen(line)) &&
         strcmp(syntax.problem, why) == 0)
         return true;
     printf("%s: %s\n", line, syntax.problem);
@@ -204,12 +204,12 @@ static void a_line_that_is_too_long_or_has_too_much_is_refused(void)
 {
     static char line[SYNTAX_LINE_BYTES_MAX + 1];
     memset(line, ' ', sizeof line);
-    CHECK(!syntax_parse(&syntax, commands, COMMAND_COUNT, line, sizeof line));
+    CHECK(!syntax_parse(&syntax, commands, COMMAND_COUNT, nullptr, line, sizeof line));
     CHECK(strcmp(syntax.problem, "the line is too long: at most 4096 bytes (column 1)") == 0);
     memcpy(line, "a.b", 3);
     for (size_t i = 4; i + 1 < sizeof line; i += 2)
         line[i] = '1';
-    CHECK(!syntax_parse(&syntax, commands, COMMAND_COUNT, line, sizeof line - 1));
+    CHECK(!syntax_parse(&syntax, commands, COMMAND_COUNT, nullptr, line, sizeof line - 1));
     CHECK(strncmp(syntax.problem, "the line has too many parts: at most 511", 40) == 0);
 }
 

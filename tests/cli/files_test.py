@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The programs that work on files, booted: what they print, what they refuse, their statuses."""
 
-from case import capos, expect, main
+import os
+
+from case import capos, expect, main, temporary_folder
 
 
 def on_boot_files(*command, stdin=b''):
@@ -34,6 +36,54 @@ def files_are_made_copied_moved_and_removed():
          'a/\n'
          'tmp\n`-- d/\n    `-- a/\n        `-- b/\n3 directories, 0 files\n'
          'tmp/\n')
+
+
+def directories_are_moved_between_services_whole_or_not_at_all():
+    with temporary_folder() as folder:
+        tree = os.path.join(folder, 'tree')
+        os.makedirs(os.path.join(tree, 'sub/deep'))
+        for name, content in (('program', b'x' * 100_000), ('sub/deep/file', b'deep'),
+                              ('sub/old', b'')):
+            with open(os.path.join(tree, name), 'wb') as file:
+                file.write(content)
+        os.chmod(os.path.join(tree, 'program'), 0o755)
+        os.utime(os.path.join(tree, 'sub/old'), ns=(5, 1_000_000_007))
+        os.symlink('../program', os.path.join(tree, 'sub/link'))
+        with open(os.path.join(folder, 'file'), 'wb') as file:
+            file.write(b'new')
+        done = capos('shell', '--dir', folder + ':host', '--tmp', '1M', '--tmp', '64K:small', '--',
+                     '-c', 'mv host/tree small', 'ls small', 'ls host/tree',
+                     'mv host/tree tmp', 'ls host', 'tree tmp', 'mkdir small/tree',
+                     'mv tmp/tree/sub small/tree', 'mv small/tree/sub tmp/tree', 'mkdir tmp/tree/full',
+                     'mkdir host/full host/full/x', 'mv tmp/tree/full host',    # into none that has something
+                     'mv tmp/tree host/back', 'mv -n host/file tmp/file', 'cp host/back/program tmp',
+                     'mv -n host/back/program tmp', 'cp tmp/file small/file', 'mv tmp/file small/file',
+                     'ls -l small')
+        expect(done, 0)
+        assert done.stderr.decode().splitlines() == [
+            'mv: host/tree: no space left', "mv: tmp/tree/full: the directory isn't empty",
+            'mv: host/back/program: it exists already'], done.stderr
+        assert done.stdout.decode().splitlines() == [
+            'mv exited with 1', 'program', 'sub/', 'file', 'tmp', '`-- tree/', '    |-- program',
+            '    `-- sub/', '        |-- deep/', '        |   `-- file', '        |-- link',
+            '        `-- old', '3 directories, 4 files', 'mv exited with 1', 'mv exited with 1',
+            '-0644            3 file', 'd0755            0 tree/'], done.stdout
+        back = os.path.join(folder, 'back')
+        assert sorted(os.listdir(folder)) == ['back', 'full'] and sorted(os.listdir(back)) == \
+            ['full', 'program', 'sub'], os.listdir(folder)
+        assert os.stat(os.path.join(back, 'program')).st_mode & 0o777 == 0o755
+        assert os.stat(os.path.join(back, 'sub/old')).st_mtime_ns == 1_000_000_007
+        assert os.readlink(os.path.join(back, 'sub/link')) == '../program'
+        with open(os.path.join(back, 'sub/deep/file'), 'rb') as file:
+            assert file.read() == b'deep'
+
+
+def the_deepest_directories_are_copied_and_removed():
+    deepest = '/'.join(['d'] * 64)
+    done = capos('shell', '--tmp', '1M', '--tmp', '1M:other', '--', '-c', f'mkdir -p tmp/{deepest}',
+                 'cp -r tmp/d other', 'mv tmp/d other/d/x',     # one name too deep
+                 'ls other/d', f'ls tmp/{deepest[2:]}', 'rm -r tmp/d', 'rm -r other/d', 'ls tmp other')
+    expect(done, 0, b'mv exited with 1\nd/\nd/\ntmp:\n\nother:\n', 'mv: tmp/d: path: 1 to 64 names')
 
 
 def boot_files_are_read_and_not_changed():
@@ -79,6 +129,8 @@ def filters_read_standard_input():
 
 main([
     files_are_made_copied_moved_and_removed,
+    directories_are_moved_between_services_whole_or_not_at_all,
+    the_deepest_directories_are_copied_and_removed,
     boot_files_are_read_and_not_changed,
     what_goes_wrong_is_said_with_the_name,
     filters_read_standard_input,

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """A person at the typed shell, booted: real keystrokes through a pty, and what the screen shows."""
 
-from case import main
+import os
+
+from case import main, temporary_folder
 from keyboard import Person
 
 WIDE = 200  # so that no message is wrapped
@@ -101,8 +103,7 @@ def a_program_with_a_session_reads_lines_itself():
         person.type('quit\r')
         person.wait_for('bye', 'capos>')
         person.type('run shell with { stdio, terminal, timer }\r')
-        person.wait_for('Try `timer.now`, `run args with { stdio } hello`, `help`.  Tab '
-                        'completes.', '', 'capos>')
+        person.wait_for('Try `ls`, `timer.now`, `help`.  Tab completes.', '', 'capos>')
         person.type('timer.sleep 1000 s\r\x03')
         person.wait_for('Timer.sleep: interrupted', 'capos>')
         person.type('exit 3\r')
@@ -152,9 +153,49 @@ def a_program_without_stdio_is_explained():
         person.wait_for('args was granted no stdio: run args with { stdio }', 'capos>')
 
 
+def files_are_worked_with_by_plain_lines():
+    with temporary_folder() as folder:
+        os.mkdir(os.path.join(folder, 'notes'))
+        for name in ('notes/today', 'notes/a b', b'notes/\xff\x1b'):
+            with open(os.path.join(os.fsencode(folder), os.fsencode(name)), 'w',
+                      encoding='utf-8') as file:
+                file.write('milk\n')
+        with Person('shell', '--dir', folder + ':data', '--tmp', '1M', columns=WIDE) as person:
+            at_prompt(person).type('ls\r')
+            person.wait_for('capos> ls', 'boot-files/', 'data/', 'tmp/', 'capos>')
+            person.type('cat da\tno\tt\t| wc -l\r')
+            person.wait_for('capos> cat data/notes/today | wc -l', '      1 -', 'capos>')
+            person.type('cd d\tn\t\r')
+            person.wait_for('capos:data/notes>')
+            person.type('cat a\t')
+            person.wait_for('capos:data/notes> cat "a b"')
+            person.type('\x15rm \t\t')      # what they have in common, then all of them
+            person.wait_for(r'a b       today     \xff\x1b', 'capos:data/notes> rm "')
+            person.type('\\xff\t\r')
+            person.wait_for(r'capos:data/notes> rm "\xff\x1b"', 'capos:data/notes>')
+            person.type('cp today "a b" /tmp\rcd\rmv tmp/today data/moved\rtree data tmp\r')
+            person.wait_for('capos> tree data tmp', 'data', '|-- moved', '`-- notes/',
+                            '    |-- a b', '    `-- today', 'tmp', '`-- a b',
+                            '1 directories, 4 files', 'capos>')
+            person.type('cat ../x\r')
+            person.wait_for('capos> cat ../x', 'cat: ../x: leads out of the directory that was granted',
+                            'cat exited with 1', 'capos>')
+            person.type('run cat tmp/x\r')
+            person.wait_for('cat exited with 1', 'cat was granted no stdio: run cat with '
+                            '{ stdio }', 'capos>')
+            person.type('exit\r')
+            assert person.status() == 0
+        assert sorted(os.listdir(folder)) == ['moved', 'notes']
+        assert sorted(os.listdir(os.path.join(folder, 'notes'))) == ['a b', 'today']
+
+
 MISTAKES = (
-    ('dir', 'there is no dir; `caps` lists the names, `help` the commands'),
-    ('echo hello', 'echo is a program, which is run: run echo with { stdio }'),
+    ('dir', 'there is no dir; did you mean mkdir?'),
+    ('xyzzy', 'there is no xyzzy; `caps` lists the names, `help` the commands'),
+    ('let x = echo', 'echo is a program, which is run: run echo with { stdio }'),
+    ('ecoh hello', 'there is no ecoh; did you mean echo?'),
+    ('cat x', 'cat: x: no such file or directory; no directory was granted'),
+    ('cd x', 'cd: the shell holds no directory x; `ls /` lists them'),
     ('timer now', 'timer is a Timer, whose methods follow a point: timer.now'),
     ('run ech', 'no program ech is in the boot package; did you mean echo?'),
     ('run xyzzy', 'no program xyzzy is in the boot package; Tab behind `run` lists them'),
@@ -218,6 +259,7 @@ if __name__ == '__main__':
         a_paste_runs_up_to_what_is_wrong,
         a_narrow_window_loses_nothing,
         a_program_without_stdio_is_explained,
+        files_are_worked_with_by_plain_lines,
         what_is_wrong_is_explained,
         what_there_is_too_much_of_is_refused,
     ])

@@ -22,9 +22,21 @@ static void a_size_is_in_bytes_or_has_a_unit(void)
 
 static void what_is_no_size_is_refused(void)
 {
-    static const char *const texts[] = {
-        "", "K", "M", "5X", "-5", "+5", " 5", "5 ", "5KB", "0x10", "1.5M", "name",
-        "9223372036854775808", "18446744073709551616", "99999999999G"};
+    static const char *const texts[] = {"",
+                                        "K",
+                                        "M",
+                                        "5X",
+                                        "-5",
+                                        "+5",
+                                        " 5",
+                                        "5 ",
+                                        "5KB",
+                                        "0x10",
+                                        "1.5M",
+                                        "name",
+                                        "9223372036854775808",
+                                        "18446744073709551616",
+                                        "99999999999G"};
     uint64_t bytes;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         CHECK(!size_read(texts[i], strlen(texts[i]), &bytes));

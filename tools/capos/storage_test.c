@@ -22,9 +22,8 @@ static void a_directory_in_memory_has_a_size_and_a_name(void)
 
 static void what_cannot_be_is_refused(void)
 {
-    static const char *const texts[] = {"",   "10X", "scratch", ":scratch", "63K",
-                                        "0",  "65G", "-1M",     "1M:a b",   "1M:a:b",
-                                        "1M:.", "16 M"};
+    static const char *const texts[] = {"",    "10X", "scratch", ":scratch", "63K",  "0",
+                                        "65G", "-1M", "1M:a b",  "1M:a:b",   "1M:.", "16 M"};
     struct memory_place place;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         CHECK(memory_place_read(texts[i], &place) != 0);

@@ -8,6 +8,11 @@
 // libcapos puts it into the section .note.capos (SHT_NOTE, flag A) of each program.  So
 // a program for another system is refused with a clear word instead of crashing.
 //
+// A second note, of the type ELF_NOTE_CAPOS_OPERANDS, may say in one 32-bit word what the
+// program does with operands that name files: bits of enum elf_operands.  It is what a shell
+// needs to know to grant no more than a line asks for, and no promise: what isn't granted
+// can't be done, whatever the note says.
+//
 // The parser reads bytes and returns numbers: it maps, allocates and keeps nothing.
 #pragma once
 
@@ -17,6 +22,14 @@
 #define ELF_NOTE_CAPOS_NAME "capOS"
 constexpr uint32_t ELF_NOTE_CAPOS_TYPE = 1;
 constexpr uint32_t ELF_NOTE_CAPOS_VERSION = 1;
+
+constexpr uint32_t ELF_NOTE_CAPOS_OPERANDS = 2;
+enum elf_operands {
+    ELF_OPERANDS_READ = 1,       // they name files or directories, which are looked at
+    ELF_OPERANDS_WRITE = 2,      // which are changed, all of them
+    ELF_OPERANDS_WRITE_LAST = 4, // of which the last is changed
+    ELF_OPERANDS_PLACE = 8,      // without any, the place where the person is is looked at
+};
 
 constexpr uint32_t ELF_SEGMENTS_MAX = 16;
 constexpr uint64_t ELF_SPAN_BYTES_MAX = UINT64_C(1) << 36; // 64 GiB
@@ -80,6 +93,10 @@ struct elf_image {
 // its numbers is below 2^63.
 [[nodiscard]] enum elf_error elf_parse(const void *file, uint64_t size_bytes,
                                        struct elf_image *out_image);
+
+// What the program's note says of its operands; 0 without one, or if the file is none that
+// elf_parse takes.
+[[nodiscard]] uint32_t elf_operands(const void *file, uint64_t size_bytes);
 
 // What an error means, for a person, as in "hello: <text>".
 [[nodiscard]] const char *elf_error_text(enum elf_error error);

@@ -8,8 +8,10 @@
 // Where a symlink leads is looser, as POSIX has it: components may be empty, "." and "..", and
 // who follows it decides about them.
 //
-// Pure: nothing is copied, and what comes out points into what went in.  Tested by
-// path_test.c.
+// What a person types is looser too, and means a place: a path, or "" for the top.
+//
+// Pure: but for places nothing is copied, and what comes out points into what went in.
+// Tested by path_test.c.
 #pragma once
 
 #include <lib/wire.h>
@@ -36,3 +38,15 @@ enum path_component {
     PATH_UP,   // ".."
 };
 [[nodiscard]] enum path_component path_component_kind(struct wire_data component);
+
+enum path_walk {
+    PATH_WALKED,
+    PATH_WALKED_OUT,  // ".." at the top
+    PATH_WALKED_LONG, // the place would have more than PATH_BYTES_MAX bytes
+};
+
+// Goes from a place, which ends with a NUL, to where `typed` leads: "/" in front begins at the
+// top, "//", "." and "/" at the end mean nothing, ".." takes a name back.  The place is unchanged
+// unless the result is PATH_WALKED.  Names aren't checked; those of a good path may be too long
+// or too many.
+[[nodiscard]] enum path_walk path_walk(char place[PATH_BYTES_MAX + 1], struct wire_data typed);

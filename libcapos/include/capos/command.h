@@ -7,6 +7,18 @@
 #pragma once
 
 #include <capos/file.h>
+#include <lib/elf.h>
+
+// Says in the program's file what it does with operands that are places, once in a program and
+// outside functions: bits of enum elf_operands (<lib/elf.h>).  So a shell can grant just that.
+#define CAPOS_COMMAND_OPERANDS(bits)                                            \
+    static const struct {                                                       \
+        uint32_t name_bytes, description_bytes, type;                           \
+        char name[8];                                                           \
+        uint32_t operands;                                                      \
+    } operands_note [[gnu::section(".note.capos"), gnu::used, gnu::retain]] = { \
+        sizeof ELF_NOTE_CAPOS_NAME, sizeof(uint32_t), ELF_NOTE_CAPOS_OPERANDS,  \
+        ELF_NOTE_CAPOS_NAME, (bits)}
 
 struct capos_command {
     const char *name;

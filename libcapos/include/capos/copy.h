@@ -9,9 +9,23 @@
 [[nodiscard]] uint32_t capos_copy_file(const struct capos_place *from,
                                        const struct capos_place *to);
 
-// Copies a file, or a directory with all below it; symlinks are made again, not followed.
+// Copies a file, or a directory with all below it; symlinks are made again, not followed.  Modes
+// are copied too, and the times of changes if that is wanted, where the service keeps them.  What
+// fails half-way leaves what was copied.
 [[nodiscard]] uint32_t capos_copy_all(const struct capos_place *from,
-                                      const struct capos_place *to);
+                                      const struct capos_place *to, bool with_time);
+
+// Removes a file, or a directory with all below it; a symlink is removed, not followed.
+[[nodiscard]] uint32_t capos_remove_all(const struct capos_place *place);
+
+// Moves a file, or a directory with all below it, to another service, where it replaces what
+// capos_file_rename would.  The copy is made under a name of its own beside `to`, `.mv-N`, and
+// takes its name when it is whole; only then is `from` removed.  So whatever fails, everything is
+// whole in one place or both: an error before the copy was whole leaves `from`, and `to` as it
+// was; one after that leaves the copy, and what couldn't be removed.
+[[nodiscard]] uint32_t capos_move_across(const struct capos_place *from,
+                                         const struct capos_place *to,
+                                         enum directory_replacement replacement);
 
 // Where something of that name goes: if `to` is a directory, below it under the last name of
 // `from`; else `to` itself.

@@ -53,9 +53,10 @@ struct capos_directory {
 void capos_directory_close(struct capos_directory *directory);
 
 // Where a path as a person types it leads: its first component is the name of a grant, the rest
-// a path in it, "" for the grant's root.  "/" in front and at the end, "//" and "." mean
-// nothing, ".." takes a component back; above all grants is FILE_OUTCOME_OUTSIDE.  With
-// nothing left, `directory.id` is 0: the place of all grants.
+// a path in it, "" for the grant's root.  "/" at the end, "//" and "." mean nothing, ".." takes a
+// component back; above all grants is FILE_OUTCOME_OUTSIDE.  With nothing left, `directory.id`
+// is 0: the place of all grants.  If the environment variable PWD names a place, what doesn't
+// begin with "/" leads on from there.
 struct capos_place {
     struct capos_directory directory; // lent
     const char *grant;                // its name; nullptr: of none
