@@ -390,6 +390,9 @@ static void plain_lines_lead_on_from_a_place(void)
     CHECK(complains("cd /dta", "cd: the shell holds no directory dta; did you mean data?"));
     CHECK(
         complains("cd /nobody", "cd: the shell holds no directory nobody; `ls /` lists them"));
+    char line[PATH_BYTES_MAX + 8] = "cd /data/";
+    memset(line + strlen(line), 'x', PATH_BYTES_MAX - 4);
+    CHECK(complains(line, "cd: that is no path, or a place of more than 1024 bytes"));
     CHECK(strcmp(shell.place, "data/sub") == 0);
     CHECK(run("cd /look") && strcmp(shell.place, "look") == 0);
     CHECK(run("cd") && *shell.place == 0 && grants("cat x", "stdio "));
@@ -399,6 +402,22 @@ static void plain_lines_lead_on_from_a_place(void)
     place_show(&shell, shown);
     CHECK(strcmp(shown, "...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx?") == 0);
     CHECK(run("cd"));
+}
+
+static void a_plain_line_has_a_limit(void)
+{
+    char line[32], list[1024] = "cat";
+    for (uint32_t i = 0; i < 40; i++) {
+        fmt_format(line, sizeof line, "let d%u = data", i);
+        CHECK(run(line));
+        fmt_format(line, sizeof line, " d%u/x", i);
+        append(list, line, strlen(line));
+    }
+    CHECK(complains(list, "a program can be granted at most 31 directories"));
+    for (uint32_t i = 0; i < 40; i++) {
+        fmt_format(line, sizeof line, "release d%u", i);
+        CHECK(run(line));
+    }
 }
 
 static void variables_have_a_limit(void)
@@ -462,6 +481,7 @@ int main(void)
     RUN(programs_get_what_is_listed);
     RUN(a_plain_line_grants_what_its_operands_need);
     RUN(plain_lines_lead_on_from_a_place);
+    RUN(a_plain_line_has_a_limit);
     RUN(variables_have_a_limit);
     RUN(help_speaks_the_schemas_words);
     RUN(exit_ends_with_a_status);
