@@ -218,6 +218,9 @@ constexpr uint32_t ARCH_IRQ_COUNT_MAX = 64;
 void arch_irq_setup(uint32_t line, bool level_triggered);
 void arch_irq_unmask(uint32_t line);
 void arch_irq_mask(uint32_t line);
+// How a device raises the interrupt of a number from arch_irq_count() to ARCH_IRQ_COUNT_MAX - 1
+// by a message.  Its upcall is kernel_irq too; masking has no effect on it.
+void arch_irq_message(uint32_t number, uint64_t *out_address, uint32_t *out_data);
 
 [[nodiscard]] uint32_t arch_port_read(uint16_t port, unsigned width_bytes);
 void arch_port_write(uint16_t port, unsigned width_bytes, uint32_t value);

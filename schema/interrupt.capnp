@@ -18,6 +18,11 @@ interface InterruptController @0xd3d13802239fcf0f $A.home(kernel) {
   # Takes a line.  A line that is bound already is `failed`; it is free again
   # when the last hold of its Interrupt is gone.
 
+  message @1 () -> MessageResults;
+  # Makes an interrupt that a device raises by writing a number to an address (MSI, MSI-X):
+  # who may tell a device where to write gets it there.  It can't be masked: each counts.
+  # `overloaded` if the machine has none left.
+
   struct BindParams {
     line @0 :UInt32;
     # The global system interrupt: an input of the I/O APIC.
@@ -28,10 +33,18 @@ interface InterruptController @0xd3d13802239fcf0f $A.home(kernel) {
     interrupt @0 :Interrupt;
     # The line.
   }
+  struct MessageResults {
+    interrupt @0 :Interrupt;
+    # The messages.
+    address @1 :UInt64;
+    # Where the device writes.
+    data @2 :UInt32;
+    # What it writes.
+  }
 }
 
 interface Interrupt @0xfd410fbc6bfdaf4b $A.home(kernel) {
-  # One interrupt line.
+  # One interrupt line, or one kind of message of a device.
 
   wait @0 () -> WaitResults $A.pending;
   # Completes at the next interrupt, or at once if one came since the last

@@ -14,6 +14,14 @@ interface IoPorts @0xeabfc0c750ebd26a $A.home(kernel) {
   write @2 WriteParams -> WriteResults;
   # Writes one port.
 
+  readSelected @3 ReadSelectedParams -> ReadSelectedResults;
+  # Selects a register through one port and reads it through another, with nothing of anybody
+  # else's in between: so several processes can use what has one pair of ports, as the
+  # configuration of PCI devices.
+
+  writeSelected @4 WriteSelectedParams -> WriteSelectedResults;
+  # Likewise, and writes.
+
   struct RangeParams {
     first @0 :UInt16;
     # The first port.
@@ -43,4 +51,31 @@ interface IoPorts @0xeabfc0c750ebd26a $A.home(kernel) {
     # What to write; it fits the width.
   }
   struct WriteResults {}
+  struct ReadSelectedParams {
+    selectPort @0 :UInt16;
+    # The port that selects; it and the three behind it lie in the range.
+    selection @1 :UInt32;
+    # What is written there, 4 bytes.
+    port @2 :UInt16;
+    # As in `read`.
+    widthBytes @3 :UInt8 $A.unit("bytes");
+    # As in `read`.
+  }
+  struct ReadSelectedResults {
+    value @0 :UInt32;
+    # What was read.
+  }
+  struct WriteSelectedParams {
+    selectPort @0 :UInt16;
+    # As in `readSelected`.
+    selection @1 :UInt32;
+    # As in `readSelected`.
+    port @2 :UInt16;
+    # As in `write`.
+    widthBytes @3 :UInt8 $A.unit("bytes");
+    # As in `write`.
+    value @4 :UInt32;
+    # As in `write`.
+  }
+  struct WriteSelectedResults {}
 }

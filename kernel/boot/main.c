@@ -62,6 +62,7 @@ static void grant_roots(struct process *init, struct budget *budget,
     grant(init, "dma", dma_pool_object());
     grant(init, "forker", forker_object());
     grant_own(init, "ports", io_ports_create_root(budget));
+    grant_own(init, "pci", io_ports_create_pci(budget));
 }
 
 struct thread *kernel_boot(const struct boot_info *info)

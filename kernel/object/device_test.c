@@ -342,6 +342,53 @@ static void io_ports_write_refuses_values_wider_than_the_port(void)
     object_put(all);
 }
 
+static void io_ports_select_a_register_and_access_it(void)
+{
+    struct budget *root = object_machine(RAM_BYTES);
+    struct mm_counts before = mm_count(root);
+    struct object *pci = io_ports_create_pci(root);
+    static const struct {
+        uint16_t select_port, port;
+        uint8_t width;
+        uint32_t value;
+        enum status status;
+    } writes[] = {
+        {0xcf8, 0xcfc, 4, 0x12345678, STATUS_OK},
+        {0xcf8, 0xcfe, 2, 0xaaaa, STATUS_OK},
+        {0xcf8, 0xcff, 2, 0, STATUS_INVALID_ARGUMENT},
+        {0xcf8, 0xcfe, 2, 0x10000, STATUS_INVALID_ARGUMENT},
+        {0xcf8, 0xcfc, 3, 0, STATUS_INVALID_ARGUMENT},
+        {0xcf7, 0xcfc, 4, 0, STATUS_INVALID_ARGUMENT},
+        {0xcfd, 0xcfc, 1, 0, STATUS_INVALID_ARGUMENT},
+        {0xcf8, 0xd00, 1, 0, STATUS_INVALID_ARGUMENT},
+    };
+    for (unsigned i = 0; i < sizeof writes / sizeof writes[0]; i++) {
+        struct invocation call = call_of_process();
+        struct io_ports_write_selected_params params = {
+            .select_port = writes[i].select_port,
+            .selection = 0x80000000 + i,
+            .port = writes[i].port,
+            .width_bytes = writes[i].width,
+            .value = writes[i].value,
+        };
+        CHECK_EQ(io_ports_write_selected(pci, &call, &params), writes[i].status);
+    }
+    // What was refused touched neither port.
+    CHECK_EQ(arch_port_read(0xcf8, 4), 0x80000001);
+    CHECK_EQ(arch_port_read(0xcfc, 4), 0xaaaa5678);
+    struct invocation call = call_of_process();
+    struct io_ports_read_selected_params params = {
+        .select_port = 0xcf8, .selection = 0x80000042, .port = 0xcfc, .width_bytes = 2};
+    struct io_ports_read_selected_results results;
+    CHECK_EQ(io_ports_read_selected(pci, &call, &params, &results), STATUS_OK);
+    CHECK_EQ(results.value, 0x5678);
+    CHECK_EQ(arch_port_read(0xcf8, 4), 0x80000042);
+    params.select_port = 0xcf0;
+    CHECK_EQ(io_ports_read_selected(pci, &call, &params, &results), STATUS_INVALID_ARGUMENT);
+    object_put(pci);
+    mm_check_counts(root, before);
+}
+
 int main(void)
 {
     RUN(device_memory_never_touches_ram);
@@ -352,5 +399,6 @@ int main(void)
     RUN(only_ram_that_may_be_written_is_pinned_and_only_by_a_keeper);
     RUN(io_ports_reach_only_their_range_with_their_whole_width);
     RUN(io_ports_write_refuses_values_wider_than_the_port);
+    RUN(io_ports_select_a_register_and_access_it);
     return test_report();
 }

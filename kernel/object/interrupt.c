@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// InterruptController and Interrupt: lines of the machine's interrupt controller.
+// InterruptController and Interrupt: lines of the machine's interrupt controller, and messages.
 //
 // A line is masked from each interrupt until the next wait, so a level-triggered device that
-// nobody serves can't flood the CPU.
+// nobody serves can't flood the CPU.  Messages can't be masked: those that nobody waits for are
+// counted.  A number is a line's, or behind the last line a message's.
 //
 // Invariants:
 //  1. A line belongs to at most one Interrupt.
@@ -25,7 +26,7 @@
 struct interrupt {
     struct object object;
     struct budget *budget; // referenced
-    uint32_t line;
+    uint32_t line;         // or the number of a message
     uint64_t count;
     bool owed;           // one came while nobody waited
     struct list waiters; // struct op.queue_link
@@ -74,6 +75,22 @@ static struct interrupt *interrupt_of(struct object *object)
     return container_of(object, struct interrupt, object);
 }
 
+// nullptr without memory.
+static struct interrupt *create(struct budget *budget, uint32_t line)
+{
+    ASSERT(lines[line] == nullptr);
+    struct interrupt *interrupt = slab_get(&interrupt_cache, budget);
+    if (interrupt == nullptr)
+        return nullptr;
+    object_init(&interrupt->object, &interrupt_type);
+    object_get(&budget->object);
+    interrupt->budget = budget;
+    interrupt->line = line;
+    list_init(&interrupt->waiters);
+    lines[line] = interrupt;
+    return interrupt;
+}
+
 enum status interrupt_controller_bind(struct object *, struct invocation *invocation,
                                       const struct interrupt_controller_bind_params *params,
                                       struct interrupt_controller_bind_results *out_results)
@@ -83,17 +100,27 @@ enum status interrupt_controller_bind(struct object *, struct invocation *invoca
                                "line: below the number of inputs of the I/O APIC");
     if (lines[params->line] != nullptr)
         return invocation_fail(invocation, STATUS_FAILED, "line: bound already");
-    struct budget *budget = invocation->process->budget;
-    struct interrupt *interrupt = slab_get(&interrupt_cache, budget);
+    struct interrupt *interrupt = create(invocation->process->budget, params->line);
     if (interrupt == nullptr)
         return STATUS_OVERLOADED;
-    object_init(&interrupt->object, &interrupt_type);
-    object_get(&budget->object);
-    interrupt->budget = budget;
-    interrupt->line = params->line;
-    list_init(&interrupt->waiters);
-    lines[params->line] = interrupt;
     arch_irq_setup(params->line, params->trigger == TRIGGER_LEVEL);
+    out_results->interrupt = invocation_add_capability(invocation, &interrupt->object);
+    return STATUS_OK;
+}
+
+enum status
+interrupt_controller_message(struct object *, struct invocation *invocation,
+                             struct interrupt_controller_message_results *out_results)
+{
+    uint32_t number = arch_irq_count();
+    while (number < ARCH_IRQ_COUNT_MAX && lines[number] != nullptr)
+        number++;
+    if (number == ARCH_IRQ_COUNT_MAX)
+        return invocation_fail(invocation, STATUS_OVERLOADED, "all messages are in use");
+    struct interrupt *interrupt = create(invocation->process->budget, number);
+    if (interrupt == nullptr)
+        return STATUS_OVERLOADED;
+    arch_irq_message(number, &out_results->address, &out_results->data);
     out_results->interrupt = invocation_add_capability(invocation, &interrupt->object);
     return STATUS_OK;
 }

@@ -11,6 +11,10 @@
 #include <kernel/sched/process.h>
 
 constexpr uint32_t PORT_COUNT = 65536;
+// The configuration of PCI devices: which register, and its data (PCI Local Bus Specification
+// 3.0, 3.2.2.3.2).
+constexpr uint32_t PCI_FIRST = 0xcf8, PCI_COUNT = 8;
+constexpr unsigned SELECTION_BYTES = 4;
 
 struct io_ports {
     struct object object;
@@ -52,6 +56,11 @@ static struct object *create(struct budget *budget, uint32_t first, uint32_t end
     return &ports->object;
 }
 
+struct object *io_ports_create_pci(struct budget *budget)
+{
+    return create(budget, PCI_FIRST, PCI_FIRST + PCI_COUNT);
+}
+
 struct object *io_ports_create_root(struct budget *budget)
 {
     return create(budget, 0, PORT_COUNT);
@@ -91,6 +100,15 @@ static enum status check_access(const struct io_ports *ports, struct invocation 
     return STATUS_OK;
 }
 
+static enum status check_value(struct invocation *invocation, uint32_t value,
+                               uint8_t width_bytes)
+{
+    if ((uint64_t)value >> (8 * width_bytes) != 0)
+        return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
+                               "value: 0 to 2^(8 * widthBytes) - 1");
+    return STATUS_OK;
+}
+
 enum status io_ports_read(struct object *self, struct invocation *invocation,
                           const struct io_ports_read_params *params,
                           struct io_ports_read_results *out_results)
@@ -110,9 +128,47 @@ enum status io_ports_write(struct object *self, struct invocation *invocation,
         check_access(io_ports_of(self), invocation, params->port, params->width_bytes);
     if (status != STATUS_OK)
         return status;
-    if ((uint64_t)params->value >> (8 * params->width_bytes) != 0)
+    status = check_value(invocation, params->value, params->width_bytes);
+    if (status != STATUS_OK)
+        return status;
+    arch_port_write(params->port, params->width_bytes, params->value);
+    return STATUS_OK;
+}
+
+// Of a register that is selected by another port.
+static enum status check_selected(const struct io_ports *ports, struct invocation *invocation,
+                                  uint16_t select_port, uint16_t port, uint8_t width_bytes)
+{
+    if (!contains(ports, select_port, SELECTION_BYTES))
         return invocation_fail(invocation, STATUS_INVALID_ARGUMENT,
-                               "value: 0 to 2^(8 * widthBytes) - 1");
+                               "selectPort: it and the three ports behind it lie within this "
+                               "range");
+    return check_access(ports, invocation, port, width_bytes);
+}
+
+enum status io_ports_read_selected(struct object *self, struct invocation *invocation,
+                                   const struct io_ports_read_selected_params *params,
+                                   struct io_ports_read_selected_results *out_results)
+{
+    enum status status = check_selected(io_ports_of(self), invocation, params->select_port,
+                                        params->port, params->width_bytes);
+    if (status != STATUS_OK)
+        return status;
+    arch_port_write(params->select_port, SELECTION_BYTES, params->selection);
+    out_results->value = arch_port_read(params->port, params->width_bytes);
+    return STATUS_OK;
+}
+
+enum status io_ports_write_selected(struct object *self, struct invocation *invocation,
+                                    const struct io_ports_write_selected_params *params)
+{
+    enum status status = check_selected(io_ports_of(self), invocation, params->select_port,
+                                        params->port, params->width_bytes);
+    if (status == STATUS_OK)
+        status = check_value(invocation, params->value, params->width_bytes);
+    if (status != STATUS_OK)
+        return status;
+    arch_port_write(params->select_port, SELECTION_BYTES, params->selection);
     arch_port_write(params->port, params->width_bytes, params->value);
     return STATUS_OK;
 }

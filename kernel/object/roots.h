@@ -20,6 +20,8 @@ struct boot_info;
 
 // All 65,536 ports.
 [[nodiscard]] struct object *io_ports_create_root(struct budget *budget);
+// The two that lead to the configuration of PCI devices.
+[[nodiscard]] struct object *io_ports_create_pci(struct budget *budget);
 
 // The object that is the address space of whoever calls it; always there.
 [[nodiscard]] struct object *virtual_memory_create(void);

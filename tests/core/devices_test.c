@@ -52,6 +52,52 @@ static void check_count(unsigned slot, uint64_t count)
     CHECK_EQ(results.count, count);
 }
 
+static struct capos_cqe message_cqe(void)
+{
+    struct actor_call call = call_of(controller, INTERFACE_INTERRUPT_CONTROLLER,
+                                     INTERRUPT_CONTROLLER_METHOD_MESSAGE);
+    return actor_call(driver, &call);
+}
+
+CORE_TEST(a_message_of_a_device_is_an_interrupt_that_is_never_lost)
+{
+    make_driver();
+    struct capos_cqe cqe = message_cqe();
+    CHECK_EQ(cqe.result, 0);
+    struct interrupt_controller_message_results message = {};
+    RESULTS(driver, 0, cqe, interrupt_controller_message_results, &message);
+    CHECK_EQ(message.address, HOST_MESSAGE_ADDRESS);
+    interrupt = actor_result_cap(driver, 0, &cqe, 0);
+    host_message(message.data); // nobody waits: it is owed, as one
+    host_message(message.data);
+    submit_wait(1);
+    check_count(1, 2);
+    submit_wait(2);
+    host_message(message.data);
+    check_count(2, 3);
+    CHECK_EQ(actor_release(driver, interrupt), 0);
+    host_message(message.data); // of a device that doesn't know it yet
+}
+
+CORE_TEST(messages_are_used_up_and_come_back)
+{
+    capos_cap_id messages[ARCH_IRQ_COUNT_MAX];
+    uint32_t count = 0;
+    make_driver();
+    for (;;) {
+        struct capos_cqe cqe = message_cqe();
+        if (cqe.result != 0) {
+            CHECK_STATUS(cqe.result, STATUS_OVERLOADED);
+            break;
+        }
+        messages[count++] = actor_result_cap(driver, 0, &cqe, 0);
+    }
+    CHECK_EQ(count, ARCH_IRQ_COUNT_MAX - HOST_IRQ_COUNT);
+    CHECK_EQ(actor_release(driver, messages[7]), 0);
+    CHECK_EQ(message_cqe().result, 0);
+    CHECK_STATUS(message_cqe().result, STATUS_OVERLOADED);
+}
+
 CORE_TEST(a_line_is_open_only_while_somebody_waits)
 {
     make_driver();
@@ -287,6 +333,8 @@ CORE_TEST(entropy_gives_as_much_as_is_asked_for_and_never_the_same)
 int main(void)
 {
     harness_boot(HARNESS_RAM_BYTES);
+    RUN(a_message_of_a_device_is_an_interrupt_that_is_never_lost);
+    RUN(messages_are_used_up_and_come_back);
     RUN(a_line_is_open_only_while_somebody_waits);
     RUN(an_interrupt_wakes_every_waiter);
     RUN(an_interrupt_after_a_withdrawn_wait_is_owed);

@@ -240,6 +240,14 @@ static enum status use_what_is_there(void)
     CHECK_EQ(CALL(ports, INTERFACE_IO_PORTS, IO_PORTS_METHOD_WRITE, io_ports_write_params,
                   .port = 0x60, .width_bytes = 1, .value = 7),
              STATUS_OK);
+    CHECK_EQ(CALL(ports, INTERFACE_IO_PORTS, IO_PORTS_METHOD_READ_SELECTED,
+                  io_ports_read_selected_params, .select_port = 0x60, .port = 0x64,
+                  .width_bytes = 1),
+             STATUS_OK);
+    CHECK_EQ(CALL(ports, INTERFACE_IO_PORTS, IO_PORTS_METHOD_WRITE_SELECTED,
+                  io_ports_write_selected_params, .select_port = 0x60, .port = 0x64,
+                  .width_bytes = 1, .value = 7),
+             STATUS_OK);
     capos_cap_id inspector = actor_give(actor, harness_root("inspector"));
     CHECK_EQ(CALL(inspector, INTERFACE_SYSTEM_INSPECTOR, SYSTEM_INSPECTOR_METHOD_PROCESS,
                   system_inspector_process_params, .after = 0),
@@ -426,6 +434,21 @@ static enum status bind_an_interrupt_and_wait(void)
         call_of(actor_give(actor, interrupt_controller_object()),
                 INTERFACE_INTERRUPT_CONTROLLER, INTERRUPT_CONTROLLER_METHOD_BIND);
     WITH(&call, interrupt_controller_bind_params, .line = 3);
+    enum status status = run(1, &call, &cqe);
+    if (status != STATUS_OK)
+        return status;
+    call = call_of(actor_result_cap(actor, 1, &cqe, 0), INTERFACE_INTERRUPT,
+                   INTERRUPT_METHOD_WAIT);
+    status = run(1, &call, &cqe);
+    return status == STATUS_PENDING ? STATUS_OK : status;
+}
+
+static enum status wait_for_a_message(void)
+{
+    struct capos_cqe cqe;
+    struct actor_call call =
+        call_of(actor_give(actor, interrupt_controller_object()),
+                INTERFACE_INTERRUPT_CONTROLLER, INTERRUPT_CONTROLLER_METHOD_MESSAGE);
     enum status status = run(1, &call, &cqe);
     if (status != STATUS_OK)
         return status;
@@ -955,6 +978,7 @@ EXHAUST(receive_capabilities_into_a_full_table)
 EXHAUST(reserve_commit_and_protect)
 EXHAUST(map_a_file_and_view_it)
 EXHAUST(bind_an_interrupt_and_wait)
+EXHAUST(wait_for_a_message)
 EXHAUST(take_devices)
 EXHAUST(allocate_dma_memory)
 EXHAUST(keep_dma_memory)
@@ -1019,6 +1043,7 @@ int main(void)
     RUN(reserve_commit_and_protect_without_memory);
     RUN(map_a_file_and_view_it_without_memory);
     RUN(bind_an_interrupt_and_wait_without_memory);
+    RUN(wait_for_a_message_without_memory);
     RUN(take_devices_without_memory);
     RUN(allocate_dma_memory_without_memory);
     RUN(keep_dma_memory_without_memory);

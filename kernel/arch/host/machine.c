@@ -447,13 +447,31 @@ void arch_irq_setup(uint32_t line, bool level_triggered)
 
 void arch_irq_unmask(uint32_t line)
 {
+    if (line >= HOST_IRQ_COUNT) // of messages
+        return;
     ASSERT(irq_line(line)->set_up);
     irq_line(line)->unmasked = true;
 }
 
 void arch_irq_mask(uint32_t line)
 {
-    irq_line(line)->unmasked = false;
+    if (line < HOST_IRQ_COUNT)
+        irq_line(line)->unmasked = false;
+}
+
+void arch_irq_message(uint32_t number, uint64_t *out_address, uint32_t *out_data)
+{
+    ASSERT(number >= HOST_IRQ_COUNT && number < ARCH_IRQ_COUNT_MAX);
+    *out_address = HOST_MESSAGE_ADDRESS;
+    *out_data = number;
+}
+
+void host_message(uint32_t data)
+{
+    struct host_cpu *before = machine.active;
+    machine.active = &machine.cpus[0];
+    host_resume(kernel_irq(data));
+    machine.active = before;
 }
 
 bool host_irq_masked(uint32_t line)

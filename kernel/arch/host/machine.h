@@ -15,6 +15,7 @@ struct thread;
 
 constexpr paddr_t HOST_RAM_BASE = 0x100000;
 constexpr uint32_t HOST_IRQ_COUNT = 24;
+constexpr uint64_t HOST_MESSAGE_ADDRESS = 0xfee00000;
 
 // Makes a machine with zeroed RAM, a multiple of PAGE_BYTES, 1 to ARCH_CPU_COUNT_MAX CPUs, the
 // clock at 0 and no line set up; a machine made before is gone.  Fills *out_info with what
@@ -36,6 +37,8 @@ void host_advance_ns(uint64_t duration_ns);
 // A device raises a line: the upcall comes at once if the line is set up and unmasked,
 // else when it is unmasked and host_irq_deliver is called.
 void host_irq_raise(uint32_t line);
+// A device writes that to HOST_MESSAGE_ADDRESS: the upcall comes at once.
+void host_message(uint32_t data);
 // Delivers what was raised and has been unmasked since.
 void host_irq_deliver(void);
 [[nodiscard]] bool host_irq_masked(uint32_t line);

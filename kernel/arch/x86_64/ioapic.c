@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // See ioapic.h.  Line n of the kernel is ACPI's global system interrupt n.
-// Reference: Intel 82093AA I/O APIC data sheet, 3.
+// Numbers behind the last line are those of messages, which go to the local APIC directly.
+// Reference: Intel 82093AA I/O APIC data sheet, 3; Intel SDM volume 3, "Message Signalled
+// Interrupts".
 #include <kernel/arch/x86_64/ioapic.h>
 
 #include <kernel/arch.h>
@@ -18,6 +20,8 @@ constexpr uint32_t REDIRECTION_LEVEL = 1u << 15;
 constexpr uint32_t REDIRECTION_MASKED = 1u << 16;
 
 constexpr uint32_t ISA_LINES = 16;
+
+constexpr uint32_t MESSAGE_ADDRESS = 0xfee00000;
 
 struct ioapic {
     volatile uint32_t *select;
@@ -117,14 +121,24 @@ void arch_irq_setup(uint32_t number, bool level_triggered)
 
 void arch_irq_unmask(uint32_t number)
 {
-    ASSERT(number < line_count);
+    if (number >= line_count) // of messages
+        return;
     lines[number].redirection &= ~REDIRECTION_MASKED;
     line_write(&lines[number]);
 }
 
 void arch_irq_mask(uint32_t number)
 {
-    ASSERT(number < line_count);
+    if (number >= line_count)
+        return;
     lines[number].redirection |= REDIRECTION_MASKED;
     line_write(&lines[number]);
+}
+
+void arch_irq_message(uint32_t number, uint64_t *out_address, uint32_t *out_data)
+{
+    ASSERT(number >= line_count && number < ARCH_IRQ_COUNT_MAX);
+    // To one CPU, fixed delivery, edge-triggered.
+    *out_address = MESSAGE_ADDRESS | boot_percpu.apic_id << 12;
+    *out_data = VECTOR_IRQ + number;
 }
