@@ -23,7 +23,9 @@ constexpr uint64_t PAGE = 4096;
 
 enum status virtio_find(uint32_t device_id, uint32_t index, struct virtio_device *out_device)
 {
-    return virtio_mmio_find(device_id, &index, out_device) ? STATUS_OK : STATUS_NOT_FOUND;
+    bool found = virtio_mmio_find(device_id, &index, out_device) ||
+                 virtio_pci_find(device_id, &index, out_device);
+    return found ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 void virtio_reset(const struct virtio_device *device)
@@ -61,12 +63,7 @@ void virtio_ready(const struct virtio_device *device)
 
 enum status virtio_interrupt_take(struct virtio_device *device)
 {
-    interrupt_controller_cap controller;
-    enum status status = interrupt_controller_cap_find("interrupts", &controller);
-    if (status != STATUS_OK)
-        return status;
-    return interrupt_controller_bind(controller, device->line, TRIGGER_LEVEL,
-                                     &device->interrupt);
+    return device->transport->interrupt_take(device);
 }
 
 void virtio_acknowledge(const struct virtio_device *device)

@@ -9,6 +9,7 @@
 #include <capos/virtio.h>
 
 #include <gen/capos/device_memory.h>
+#include <gen/capos/interrupt.h>
 #include <gen/capos/virtual_memory.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,18 +95,19 @@ static void mmio_status_set(const struct virtio_device *device, uint8_t status)
     set(device, REGISTER_STATUS, status);
 }
 
-static bool mmio_queue_set(struct virtio_device *device, uint16_t number, uint64_t descriptors,
-                           uint64_t available, uint64_t used)
+static uint16_t mmio_queue_set(struct virtio_device *device, uint16_t number,
+                               uint64_t descriptors, uint64_t available, uint64_t used)
 {
     set(device, REGISTER_QUEUE_SELECT, number);
-    if (get(device, REGISTER_QUEUE_SIZE_MAX) < VIRTIO_QUEUE_SIZE)
-        return false;
-    set(device, REGISTER_QUEUE_SIZE, VIRTIO_QUEUE_SIZE);
+    uint16_t size = virtio_queue_size(get(device, REGISTER_QUEUE_SIZE_MAX));
+    if (size == 0)
+        return 0;
+    set(device, REGISTER_QUEUE_SIZE, size);
     set_address(device, REGISTER_QUEUE_DESCRIPTORS, descriptors);
     set_address(device, REGISTER_QUEUE_AVAILABLE, available);
     set_address(device, REGISTER_QUEUE_USED, used);
     set(device, REGISTER_QUEUE_READY, 1);
-    return true;
+    return size;
 }
 
 static void mmio_notify(const struct virtio_device *device, uint16_t queue)
@@ -123,6 +125,16 @@ static uint32_t mmio_generation(const struct virtio_device *device)
     return get(device, REGISTER_GENERATION);
 }
 
+static enum status mmio_interrupt_take(struct virtio_device *device)
+{
+    interrupt_controller_cap controller;
+    enum status status = interrupt_controller_cap_find("interrupts", &controller);
+    if (status != STATUS_OK)
+        return status;
+    return interrupt_controller_bind(controller, device->line, TRIGGER_LEVEL,
+                                     &device->interrupt);
+}
+
 static const struct virtio_transport mmio_transport = {
     .features = mmio_features,
     .features_set = mmio_features_set,
@@ -132,6 +144,7 @@ static const struct virtio_transport mmio_transport = {
     .notify = mmio_notify,
     .acknowledge = mmio_acknowledge,
     .generation = mmio_generation,
+    .interrupt_take = mmio_interrupt_take,
 };
 
 // ---- Finding -----------------------------------------------------------------------

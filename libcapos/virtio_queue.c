@@ -6,16 +6,17 @@ enum { DESCRIPTOR_NEXT = 1, DESCRIPTOR_WRITE = 2, DESCRIPTOR_INDIRECT = 4 };
 enum { AVAILABLE_NO_INTERRUPT = 1 };
 
 bool virtio_queue_init(struct virtio_queue *queue, struct virtio_device *device,
-                       uint16_t number, void *memory, uint64_t bus_address)
+                       uint16_t number, uint16_t size_min, void *memory, uint64_t bus_address)
 {
+    uint16_t size = device->transport->queue_set(
+        device, number, bus_address + offsetof(struct virtio_ring, descriptors),
+        bus_address + offsetof(struct virtio_ring, available),
+        bus_address + offsetof(struct virtio_ring, used));
     *queue = (struct virtio_queue){
-        .ring = memory, .number = number, .free_count = VIRTIO_QUEUE_SIZE};
-    for (uint16_t i = 0; i < VIRTIO_QUEUE_SIZE; i++)
+        .ring = memory, .number = number, .size = size, .free_count = size};
+    for (uint16_t i = 0; i < size; i++)
         queue->next[i] = (uint16_t)(i + 1);
-    return device->transport->queue_set(device, number,
-                                        bus_address + offsetof(struct virtio_ring, descriptors),
-                                        bus_address + offsetof(struct virtio_ring, available),
-                                        bus_address + offsetof(struct virtio_ring, used));
+    return size != 0 && size >= size_min;
 }
 
 // Number `index` of a chain; `next` is where the one behind it is.
@@ -67,7 +68,7 @@ static void chain_offer(struct virtio_queue *queue, uint16_t first, void *owner)
     queue->in_flight[first] = true;
     queue->owner[first] = owner;
     uint16_t index = queue->ring->available.index;
-    queue->ring->available.ring[index % VIRTIO_QUEUE_SIZE] = first;
+    queue->ring->available.ring[index % queue->size] = first;
     // The device sees the index only after what it stands for.
     __atomic_store_n(&queue->ring->available.index, (uint16_t)(index + 1), __ATOMIC_RELEASE);
 }
@@ -111,10 +112,10 @@ void *virtio_queue_take(struct virtio_queue *queue, uint32_t *out_bytes, bool *o
     if (__atomic_load_n(&queue->ring->used.index, __ATOMIC_ACQUIRE) == queue->used_seen)
         return nullptr;
     const typeof(queue->ring->used.ring[0]) *entry =
-        &queue->ring->used.ring[queue->used_seen % VIRTIO_QUEUE_SIZE];
+        &queue->ring->used.ring[queue->used_seen % queue->size];
     uint32_t id = __atomic_load_n(&entry->id, __ATOMIC_RELAXED);
     *out_bytes = __atomic_load_n(&entry->size_bytes, __ATOMIC_RELAXED);
-    if (id >= VIRTIO_QUEUE_SIZE || !queue->in_flight[id]) {
+    if (id >= queue->size || !queue->in_flight[id]) {
         *out_broken = true;
         return nullptr;
     }

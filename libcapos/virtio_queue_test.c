@@ -15,12 +15,13 @@ static struct virtio_queue queue;
 static struct virtio_device device;
 static uint64_t told[3]; // of the queue's three parts
 static uint32_t notified;
+static uint16_t size = VIRTIO_QUEUE_SIZE;
 
-static bool fake_queue_set(struct virtio_device *, uint16_t number, uint64_t descriptors,
-                           uint64_t available, uint64_t used)
+static uint16_t fake_queue_set(struct virtio_device *, uint16_t number, uint64_t descriptors,
+                               uint64_t available, uint64_t used)
 {
     told[0] = descriptors, told[1] = available, told[2] = used;
-    return number == 0;
+    return number == 0 ? size : 0;
 }
 
 static void fake_notify(const struct virtio_device *, uint16_t number)
@@ -36,7 +37,7 @@ static void start(void)
 {
     memset(memory, 0, sizeof memory);
     device = (struct virtio_device){.transport = &fake};
-    CHECK(virtio_queue_init(&queue, &device, 0, memory, BUS_ADDRESS));
+    CHECK(virtio_queue_init(&queue, &device, 0, 1, memory, BUS_ADDRESS));
 }
 
 // The device is done with a chain.
@@ -67,7 +68,7 @@ static void the_device_is_told_where_the_queue_is(void)
     CHECK_EQ(told[0], BUS_ADDRESS);
     CHECK_EQ(told[1], BUS_ADDRESS + 16 * VIRTIO_QUEUE_SIZE);
     CHECK_EQ(told[2] % 4, 0);
-    CHECK(!virtio_queue_init(&queue, &device, 1, memory, BUS_ADDRESS));
+    CHECK(!virtio_queue_init(&queue, &device, 1, 1, memory, BUS_ADDRESS));
 }
 
 static void a_chain_is_what_the_device_reads_and_then_what_it_fills(void)
@@ -123,6 +124,31 @@ static void a_chain_in_a_table_takes_one_descriptor(void)
     CHECK(virtio_queue_take(&queue, &bytes, &broken) == &descriptors[7] && !broken);
     CHECK_EQ(queue.free_count, 1);
     CHECK(offer(1, 0, nullptr));
+}
+
+static void a_device_may_have_a_shorter_queue(void)
+{
+    static const struct {
+        uint32_t max;
+        uint16_t size;
+    } sizes[] = {{0, 0}, {1, 1}, {3, 2}, {32, 32}, {63, 32}, {64, 64}, {1024, 64}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        CHECK_EQ(virtio_queue_size(sizes[i].max), sizes[i].size);
+    size = 4;
+    start();
+    CHECK(!virtio_queue_init(&queue, &device, 0, 5, memory, BUS_ADDRESS));
+    start();
+    for (uint16_t round = 0; round < 10; round++) {
+        uint32_t bytes;
+        bool broken = false;
+        CHECK(offer(1, 3, &queue));
+        CHECK(!offer(1, 0, &queue));
+        uint16_t last = (uint16_t)(ring->available.index - 1) % 4;
+        ring->used.ring[ring->used.index % 4].id = ring->available.ring[last];
+        ring->used.index++;
+        CHECK(virtio_queue_take(&queue, &bytes, &broken) == &queue && !broken);
+    }
+    size = VIRTIO_QUEUE_SIZE;
 }
 
 static void a_full_queue_refuses_and_changes_nothing(void)
@@ -201,6 +227,7 @@ int main(void)
     RUN(the_device_is_told_where_the_queue_is);
     RUN(a_chain_is_what_the_device_reads_and_then_what_it_fills);
     RUN(a_chain_in_a_table_takes_one_descriptor);
+    RUN(a_device_may_have_a_shorter_queue);
     RUN(a_full_queue_refuses_and_changes_nothing);
     RUN(random_chains_come_back_in_any_order);
     RUN(a_device_that_names_what_it_does_not_have_is_broken);

@@ -11,6 +11,7 @@ const hostlink :M.Service = (
     (name = "devices", source = (kernel = "devices")),
     (name = "dma", source = (kernel = "dma")),
     (name = "interrupts", source = (kernel = "interrupts")),
+    (name = "pci", source = (kernel = "pci")),
   ],
   exports = [
     (name = "stdio", interfaceId = 0xa75df329f22bac7f, word = 1),  # StdIO
@@ -86,6 +87,7 @@ const block :M.Service = (
     (name = "devices", source = (kernel = "devices")),
     (name = "dma", source = (kernel = "dma")),
     (name = "interrupts", source = (kernel = "interrupts")),
+    (name = "pci", source = (kernel = "pci")),
     (name = "timer", source = (kernel = "timer")),
   ],
   exports = [
@@ -107,6 +109,7 @@ const hostDirectory :M.Service = (
     (name = "devices", source = (kernel = "devices")),
     (name = "dma", source = (kernel = "dma")),
     (name = "interrupts", source = (kernel = "interrupts")),
+    (name = "pci", source = (kernel = "pci")),
     (name = "threads", source = (kernel = "threads")),
   ],
   exports = [

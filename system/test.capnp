@@ -20,6 +20,7 @@ const manifest :M.SystemManifest = (
     (name = "ports", source = (kernel = "ports")),
     (name = "devices", source = (kernel = "devices")),
     (name = "interrupts", source = (kernel = "interrupts")),
+    (name = "pci", source = (kernel = "pci")),
     (name = "dma", source = (kernel = "dma")),
     (name = "forker", source = (kernel = "forker")),
     (name = "boot-files", source = (service = (service = "bootfs", export = "files"))),

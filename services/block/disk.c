@@ -56,7 +56,8 @@ struct request {
 constexpr uint64_t REQUESTS_OFFSET = VIRTIO_QUEUE_BYTES;
 constexpr uint64_t MEMORY_BYTES =
     REQUESTS_OFFSET + DISK_REQUESTS_MAX * sizeof(struct request_memory);
-static_assert(DISK_REQUESTS_MAX * 3 <= VIRTIO_QUEUE_SIZE);
+constexpr uint16_t DESCRIPTORS = DISK_REQUESTS_MAX * 3;
+static_assert(DESCRIPTORS <= VIRTIO_QUEUE_SIZE);
 
 static struct {
     struct virtio_device device;
@@ -264,7 +265,7 @@ enum status disk_start(uint32_t index, void (*on_done)(void *owner, enum block_o
         status = virtio_interrupt_take(&disk.device);
     if (status != STATUS_OK)
         return status;
-    if (!virtio_queue_init(&disk.queue, &disk.device, 0, disk.memory.bytes,
+    if (!virtio_queue_init(&disk.queue, &disk.device, 0, DESCRIPTORS, disk.memory.bytes,
                            disk.memory.bus_address))
         return STATUS_FAILED;
     for (uint32_t i = 0; i < DISK_REQUESTS_MAX; i++) {

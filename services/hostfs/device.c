@@ -33,7 +33,8 @@ static_assert(BULK_BYTES % sizeof(struct virtio_descriptor) == 0);
 constexpr uint64_t BULK_OFFSET = VIRTIO_QUEUE_BYTES + EXCHANGES * SMALL_BYTES;
 constexpr uint64_t MEMORY_BYTES = BULK_OFFSET + BULKS * BULK_BYTES;
 static_assert(EXCHANGES + BULKS <= NINEP_TAGS);
-static_assert(EXCHANGES * 2 + BULKS <= VIRTIO_QUEUE_SIZE, "a chain for each exchange");
+constexpr uint16_t DESCRIPTORS = EXCHANGES * 2 + BULKS; // a chain for each exchange
+static_assert(DESCRIPTORS <= VIRTIO_QUEUE_SIZE);
 static_assert(BULK_OFFSET % sizeof(struct virtio_descriptor) == 0);
 
 constexpr uint64_t PIN_BYTES_MAX = 2 << 20; // of one DmaPool.pin
@@ -93,7 +94,7 @@ static void request_begin(struct exchange *exchange, struct ninep_message *messa
 static void request_end(bool offered)
 {
     if (!offered)
-        capos_panic("hostfs: no descriptor is free, against the static assertion");
+        capos_panic("hostfs: no descriptor is free, against what the queue was asked for");
     virtio_notify(&device.virtio, &device.queue);
 }
 
@@ -430,8 +431,9 @@ uint32_t device_start(const char *tag, uint64_t *out_inode)
     if (dma_pool_cap_find("dma", &device.pool) != STATUS_OK)
         capos_panic("hostfs: needs its DmaPool");
     struct virtio_memory memory = memory_take(MEMORY_BYTES);
-    if (!virtio_queue_init(&device.queue, &device.virtio, 0, memory.bytes, memory.bus_address))
-        capos_panic("hostfs: the device has no queue");
+    if (!virtio_queue_init(&device.queue, &device.virtio, 0, DESCRIPTORS, memory.bytes,
+                           memory.bus_address))
+        capos_panic("hostfs: the device has no queue, or too short a one");
     ninep_client_init(&device.client);
     exchanges_init(&memory);
     enum status status = virtio_interrupt_take(&device.virtio);

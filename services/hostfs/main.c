@@ -21,8 +21,9 @@
 // Two processes, two hosts: what the host changes by itself meanwhile is seen when it is
 // looked at, and no lock of ours keeps it away.
 //
-// Grants: memory, thread, park, endpoint; threads, devices, dma, interrupts; console, for its
-// last words.  Tested by route_test.c, tests/cli/dir_test.py and the conformance suite.
+// Grants: memory, thread, park, endpoint; threads, devices, dma, interrupts, pci; console, for its
+// last words.  Tested by route_test.c, tests/cli/dir_test.py, tests/cli/pci_test.py and the
+// conformance suite.
 #include "hostfs.h"
 
 #include <capos/loop.h>

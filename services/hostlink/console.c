@@ -266,19 +266,20 @@ static void queues_init(void)
 {
     static const struct {
         struct virtio_queue *queue;
-        uint16_t number;
+        uint16_t number, size_min;
     } queues[QUEUES] = {
-        {&console.control_receive, QUEUE_CONTROL_RECEIVE},
-        {&console.control_transmit, QUEUE_CONTROL_TRANSMIT},
-        {&console.receive, QUEUE_RECEIVE},
-        {&console.transmit, QUEUE_TRANSMIT},
+        {&console.control_receive, QUEUE_CONTROL_RECEIVE, CONTROL_RECEIVE_COUNT},
+        {&console.control_transmit, QUEUE_CONTROL_TRANSMIT, 1},
+        {&console.receive, QUEUE_RECEIVE, RECEIVE_COUNT},
+        {&console.transmit, QUEUE_TRANSMIT, VIRTIO_QUEUE_SIZE},
     };
     for (uint32_t i = 0; i < QUEUES; i++) {
         uint64_t offset = QUEUES_OFFSET + i * VIRTIO_QUEUE_BYTES;
         if (!virtio_queue_init(queues[i].queue, &console.device, queues[i].number,
-                               console.memory.bytes + offset,
+                               queues[i].size_min, console.memory.bytes + offset,
                                console.memory.bus_address + offset))
-            capos_panic("hostlink: the device has no queue %u", queues[i].number);
+            capos_panic("hostlink: the device has no queue %u, or too short a one",
+                        queues[i].number);
     }
 }
 

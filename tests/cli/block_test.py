@@ -87,7 +87,10 @@ def a_machine_without_a_disk_says_so():
     assert b'the machine has no block device that works' in done.stdout, done.stdout
 
 
-main([blocks_are_written_and_outlive_the_machine, large_blocks_are_blocks,
-      every_wrong_request_is_refused, an_error_of_the_device_is_an_outcome,
-      drivers_are_killed_in_the_middle, a_device_that_goes_on_writes_over_nothing,
-      a_machine_without_a_disk_says_so])
+TESTS = [blocks_are_written_and_outlive_the_machine, large_blocks_are_blocks,
+         every_wrong_request_is_refused, an_error_of_the_device_is_an_outcome,
+         drivers_are_killed_in_the_middle, a_device_that_goes_on_writes_over_nothing,
+         a_machine_without_a_disk_says_so]
+
+if __name__ == '__main__':
+    main(TESTS)

@@ -354,7 +354,7 @@ static void parent_init(void)
 static void driver_start(void)
 {
     static const char *const arguments[] = {"block"};
-    struct capos_spawn_grant grants[CAPOS_SPAWN_OWN_GRANTS_MAX + 6];
+    struct capos_spawn_grant grants[CAPOS_SPAWN_OWN_GRANTS_MAX + 7];
     uint32_t count = capos_spawn_own_grants(&parent.spawner, grants);
     const struct capos_spawn_grant more[] = {
         {"budget", capos_transfer_copy(parent.budget.id)},
@@ -362,6 +362,7 @@ static void driver_start(void)
         {"devices", capos_transfer_copy(grant("devices", INTERFACE_DEVICE_MEMORY))},
         {"interrupts",
          capos_transfer_copy(grant("interrupts", INTERFACE_INTERRUPT_CONTROLLER))},
+        {"pci", capos_transfer_copy(grant("pci", INTERFACE_IO_PORTS))},
         {"timer", capos_transfer_copy(grant("timer", INTERFACE_TIMER))},
         {"dma", capos_transfer_copy(parent.pool.id)},
     };
@@ -370,7 +371,7 @@ static void driver_start(void)
         .name = "block",
         .budget = parent.budget,
         .grants = grants,
-        .grant_count = count + 6,
+        .grant_count = count + 7,
         .arguments = arguments,
         .argument_count = 1,
     };

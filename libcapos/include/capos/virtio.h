@@ -5,14 +5,15 @@
 //     status = virtio_find(VIRTIO_ID_BLOCK, 0, &device);
 //     agreed = virtio_begin(&device, FEATURES_THAT_I_USE, &features);    it is reset now
 //     status = virtio_memory_take(bytes, &memory);
-//     ... virtio_queue_init(&queue, &device, 0, memory.bytes, memory.bus_address)
+//     ... virtio_queue_init(&queue, &device, 0, 1, memory.bytes, memory.bus_address)
 //     status = virtio_interrupt_take(&device);
 //     virtio_ready(&device);
 //
-// The driver holds the grants "memory", "devices", "dma" and "interrupts".
+// The driver holds the grants "memory", "devices", "dma" and "interrupts", and "pci" for devices
+// on such a bus.
 //
 // Source: Virtual I/O Device (VIRTIO) version 1.2, sections 2.7 (split virtqueues), 3.1
-// (initialization) and 4.2 (MMIO), of which only what isn't called legacy.
+// (initialization), 4.1 (PCI) and 4.2 (MMIO), of which only what isn't called legacy.
 //
 // Invariants:
 //  1. What the device writes (the used ring) is read once and checked: a device that
@@ -23,9 +24,10 @@
 //     process that drove it before.
 //
 // Not thread-safe: one thread drives a device.  Tested by virtio_queue_test.c and booted by every
-// driver.
+// driver, on PCI by tests/cli/pci_test.py.
 #pragma once
 
+#include <capos/pci.h>
 #include <gen/capos/caps.h>
 #include <gen/status.h>
 #include <stddef.h>
@@ -48,27 +50,37 @@ struct virtio_transport {
     void (*features_set)(const struct virtio_device *device, uint32_t word, uint32_t features);
     uint8_t (*status)(const struct virtio_device *device);
     void (*status_set)(const struct virtio_device *device, uint8_t status);
-    // Gives the device a queue of VIRTIO_QUEUE_SIZE entries.  False: it has none of that size.
-    bool (*queue_set)(struct virtio_device *device, uint16_t number, uint64_t descriptors,
-                      uint64_t available, uint64_t used);
+    // Gives the device a queue of at most VIRTIO_QUEUE_SIZE entries, a power of two.  Returns
+    // how many it has; 0: the device has no such queue.
+    uint16_t (*queue_set)(struct virtio_device *device, uint16_t number, uint64_t descriptors,
+                          uint64_t available, uint64_t used);
     void (*notify)(const struct virtio_device *device, uint16_t queue);
     void (*acknowledge)(const struct virtio_device *device);
     uint32_t (*generation)(const struct virtio_device *device);
+    enum status (*interrupt_take)(struct virtio_device *device);
 };
+
+constexpr uint16_t VIRTIO_QUEUES_MAX = 8; // of a PCI device
 
 struct virtio_device {
     const struct virtio_transport *transport;
     volatile uint8_t *registers;
     volatile uint8_t *config; // what the kind of device has besides
     uint32_t config_bytes;
-    uint32_t line; // the global system interrupt
     interrupt_cap interrupt;
+    uint32_t line; // MMIO: the global system interrupt
+    // PCI: where the device is told of each queue.
+    struct pci_function function;
+    volatile uint8_t *notify;
+    uint32_t notify_bytes, notify_multiplier;
+    uint32_t notify_offset[VIRTIO_QUEUES_MAX];
 };
 
-// Finds the device number `index` of its kind, from 0 on in the order of the machine's
-// list, and maps its registers.  Other processes may drive the others: it isn't
-// touched but for its magic.  STATUS_NOT_FOUND: the machine has no such device, or the
-// program lacks the grants.
+// Finds the device number `index` of its kind, from 0 on: first those of the machine's list of
+// MMIO devices, then those on the PCI buses in the order of their numbers; and maps its
+// registers.  Other processes may drive the others, which aren't touched but to see
+// what they are.  STATUS_NOT_FOUND: the machine has no such device, or the program lacks the
+// grants.
 [[nodiscard]] enum status virtio_find(uint32_t device_id, uint32_t index,
                                       struct virtio_device *out_device);
 
@@ -81,8 +93,8 @@ void virtio_ready(const struct virtio_device *device);
 // The device stops, and has forgotten all memory when this returns.
 void virtio_reset(const struct virtio_device *device);
 
-// Takes the device's interrupt line.  STATUS_NOT_FOUND: no grant "interrupts"; else as
-// InterruptController.bind.
+// Takes the device's interrupt.  STATUS_NOT_FOUND: no grant "interrupts"; else as
+// InterruptController.bind or message.
 [[nodiscard]] enum status virtio_interrupt_take(struct virtio_device *device);
 // Reads and acknowledges why the device interrupted.
 void virtio_acknowledge(const struct virtio_device *device);
@@ -106,7 +118,7 @@ struct virtio_memory {
 
 // ---- Queues ------------------------------------------------------------------------
 
-constexpr uint16_t VIRTIO_QUEUE_SIZE = 64; // descriptors; a power of two
+constexpr uint16_t VIRTIO_QUEUE_SIZE = 64; // descriptors at most; a power of two
 constexpr uint64_t VIRTIO_QUEUE_BYTES = 4096;
 
 struct virtio_descriptor {
@@ -136,6 +148,7 @@ static_assert(sizeof(struct virtio_ring) <= VIRTIO_QUEUE_BYTES);
 struct virtio_queue {
     struct virtio_ring *ring;
     uint16_t number;
+    uint16_t size;       // descriptors
     uint16_t used_seen;  // entries of the used ring that were taken
     uint16_t free_first; // a list through `next`, ended by VIRTIO_QUEUE_SIZE
     uint16_t free_count;
@@ -152,9 +165,10 @@ struct virtio_buffer {
 };
 
 // Sets up a queue in VIRTIO_QUEUE_BYTES zeroed bytes, whose bus address is a multiple of
-// 4096.  False: the device has no such queue.
+// 4096.  False: the device has no such queue, or one of fewer descriptors than `size_min`.
 [[nodiscard]] bool virtio_queue_init(struct virtio_queue *queue, struct virtio_device *device,
-                                     uint16_t number, void *memory, uint64_t bus_address);
+                                     uint16_t number, uint16_t size_min, void *memory,
+                                     uint64_t bus_address);
 
 // Offers a chain of buffers: first `read_count` that the device reads, then `write_count`
 // that it fills; at least one in all.  False: too few free descriptors.  The device looks at
@@ -188,6 +202,17 @@ void virtio_queue_interrupts(struct virtio_queue *queue, bool wanted);
 
 // ---- Transports, for virtio.c ------------------------------------------------------
 
+// The size of a queue for which the device has room for so many descriptors.
+[[nodiscard]] static inline uint16_t virtio_queue_size(uint32_t size_max)
+{
+    uint16_t size = VIRTIO_QUEUE_SIZE;
+    while (size > size_max)
+        size /= 2;
+    return size;
+}
+
 // As virtio_find, for one transport.  `*index` counts down the devices that were passed.
 [[nodiscard]] bool virtio_mmio_find(uint32_t device_id, uint32_t *index,
                                     struct virtio_device *out_device);
+[[nodiscard]] bool virtio_pci_find(uint32_t device_id, uint32_t *index,
+                                   struct virtio_device *out_device);
