@@ -248,10 +248,11 @@ class Manifest(unittest.TestCase):
             self.assertIn(shown, texts)
         self.assertEqual(lines, 4)
 
-    def test_the_graph_shows_who_serves_directories_of_the_host(self):
+    def test_the_graph_shows_who_serves_directories_of_the_host_and_disks(self):
         texts, _ = self.draw('system/default.capnp')
-        for shown in ('hostfs', 'directory · Directory', 'with --dir', '--dir HOST:NAME',
-                      '--dir HOST:NAME:ro'):
+        for shown in ('hostfs', 'directory · Directory', 'with --dir and --disk',
+                      '--dir HOST:NAME', '--dir HOST:NAME:ro', 'store', 'disk · Directory',
+                      '--disk FILE:NAME'):
             self.assertEqual(texts.count(shown), 1, shown)
 
     def draw(self, manifest):

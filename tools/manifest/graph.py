@@ -3,7 +3,7 @@
 
 Authority flows from left to right: what the kernel gives to init, the services behind
 those that they use, and at the right the requested program; who serves the host's
-directories is drawn once, though it runs once for each.  A box has what its holder is
+directories or disks is drawn once, though it runs once for each.  A box has what its holder is
 granted at its left side and what it exports at its right side; a line is one grant.  A
 line that would pass behind a box runs below all of them instead, in a lane of its source.
 """
@@ -82,7 +82,7 @@ def boxes_of(manifest, interfaces):
     if manifest.get('grantable'):
         boxes.append(Box(('asked',), 'requested program', 'with --grant NAME', 'program',
                          grants_of(manifest['grantable']), optional=True))
-    boxes += directory_boxes(manifest.get('hostDirectory', {}), interfaces)
+    boxes += directory_boxes(manifest, interfaces)
     used = {row for box in boxes for _, key, row in box.grants if key == ('kernel',)}
     boxes[0].exports = [(name, '') for name in sorted(used)]
     return boxes
@@ -97,17 +97,28 @@ def service_box(key, service, note, interfaces):
                 for export in service.get('exports', [])])
 
 
-def directory_boxes(service, interfaces):
-    """The service of the host's directories and what a program gets of it; none if the
-    system has no such service."""
-    if not service.get('name'):
-        return []
-    box = service_box(('directory',), service, 'one for each --dir', interfaces)
-    options = {'Directory': '--dir HOST:NAME', 'ReadOnlyDirectory': '--dir HOST:NAME:ro'}
-    given = [(options[interface], box.key, name) for name, interface in box.exports
-             if interface in options]
-    return [box, Box(('directories',), 'requested program', 'with --dir', 'program', given,
-                     optional=True)]
+def directory_boxes(manifest, interfaces):
+    """Who serves directories of the host and disks, as far as the system has them, and what a
+    program gets of them."""
+    boxes, given = [], []
+    host, disk = manifest.get('hostDirectory', {}), manifest.get('disk', {})
+    if host.get('name'):
+        boxes.append(service_box(('directory',), host, 'one for each --dir', interfaces))
+        options = {'Directory': '--dir HOST:NAME', 'ReadOnlyDirectory': '--dir HOST:NAME:ro'}
+        given += [(options[interface], boxes[-1].key, name)
+                  for name, interface in boxes[-1].exports if interface in options]
+    if disk.get('name'):
+        driver = service_box(('driver',), manifest['diskDriver'], 'one for each --disk', interfaces)
+        files = service_box(('disk',), disk, 'one for each --disk', interfaces)
+        files.grants += [('device', driver.key, name)
+                         for name, interface in driver.exports if interface == 'BlockDevice']
+        given += [('--disk FILE:NAME', files.key, name)
+                  for name, interface in files.exports if interface == 'Directory']
+        boxes += [driver, files]
+    if given:
+        boxes.append(Box(('directories',), 'requested program', 'with --dir and --disk', 'program',
+                         given, optional=True))
+    return boxes
 
 
 def grants_of(grants):
