@@ -25,7 +25,9 @@ constexpr uint32_t WRITE_BYTES = FILE_WRITE_PARAMS_DATA_BYTES_MAX;
 constexpr uint32_t WINDOW_BYTES = 65536;
 constexpr uint32_t WINDOW_LARGE_BYTES = 8 * WINDOW_BYTES;
 constexpr uint64_t LARGE_BYTES = 8 * WINDOW_LARGE_BYTES; // of a file that is worth it
-constexpr size_t WINDOW_WORTH_BYTES = 4 * READ_BYTES;    // less goes in messages
+constexpr uint32_t BUFFER_BYTES_MAX = 4 << 20;           // of File.createBuffer
+constexpr uint64_t PAGE = 4096;
+constexpr size_t WINDOW_WORTH_BYTES = 4 * READ_BYTES; // less goes in messages
 constexpr uint16_t MODE_FILE = 0644, MODE_DIRECTORY = 0755;
 
 const char *capos_file_error_text(uint32_t error)
@@ -540,6 +542,82 @@ uint32_t capos_file_append(struct capos_file *file, const void *data, size_t byt
             offset + written - *out_written; // where they began, if nobody came between
     }
     return 0;
+}
+
+// Reads into a piece of memory of its own, from its beginning.
+static uint32_t piece_read(const struct capos_file *file, memory_object_cap piece,
+                           uint64_t offset, uint32_t byte_count, uint32_t *out_read)
+{
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    file_buffer_cap buffer;
+    enum status status =
+        file->read_only
+            ? read_only_file_create_buffer((read_only_file_cap){file->id}, piece, &buffer)
+            : file_create_buffer((file_cap){file->id}, piece, &buffer);
+    if (status != STATUS_OK)
+        return failed(status);
+    uint32_t error =
+        ENDED(file_buffer_read(buffer, file->id, offset, byte_count, 0, &outcome, out_read));
+    file_buffer_cap_release(&buffer);
+    if (error == 0 && *out_read > byte_count)
+        return failed(STATUS_BAD_MESSAGE); // the service lies
+    return error;
+}
+
+// Fills the object up to the end of the file.
+static uint32_t object_fill(const struct capos_file *file, memory_object_cap object,
+                            uint64_t object_bytes, uint64_t *out_bytes)
+{
+    for (uint64_t done = 0; done < object_bytes; done += BUFFER_BYTES_MAX) {
+        memory_object_cap piece;
+        uint64_t rest = object_bytes - done;
+        uint32_t bytes = rest < BUFFER_BYTES_MAX ? (uint32_t)rest : BUFFER_BYTES_MAX, read = 0;
+        enum status status = memory_object_view(object, done, bytes, true, false, &piece);
+        if (status != STATUS_OK)
+            return failed(status);
+        uint32_t error = piece_read(file, piece, done, bytes, &read);
+        memory_object_cap_release(&piece);
+        if (error != 0)
+            return error;
+        *out_bytes = done + read;
+        if (read < bytes)
+            break;
+    }
+    return 0;
+}
+
+uint32_t capos_file_copy(struct capos_file *file, memory_object_cap *out_object,
+                         uint64_t *out_bytes)
+{
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    memory_budget_cap budget;
+    memory_object_cap object;
+    uint64_t size_bytes = 0;
+    uint32_t error =
+        file->read_only
+            ? ENDED(read_only_file_stat((read_only_file_cap){file->id}, &outcome, nullptr,
+                                        nullptr, nullptr, nullptr, &size_bytes, nullptr,
+                                        nullptr, nullptr, nullptr, nullptr, nullptr))
+            : ENDED(file_stat((file_cap){file->id}, &outcome, nullptr, nullptr, nullptr,
+                              nullptr, &size_bytes, nullptr, nullptr, nullptr, nullptr, nullptr,
+                              nullptr));
+    if (error != 0)
+        return error;
+    if (size_bytes == 0 || size_bytes > INT64_MAX - PAGE)
+        return failed(STATUS_INVALID_ARGUMENT);
+    uint64_t object_bytes = (size_bytes + PAGE - 1) & ~(PAGE - 1);
+    enum status status = memory_budget_cap_find("budget", &budget);
+    if (status == STATUS_OK)
+        status = memory_budget_create_memory_object(budget, object_bytes, &object);
+    if (status != STATUS_OK)
+        return failed(status);
+    *out_bytes = 0;
+    error = object_fill(file, object, object_bytes, out_bytes);
+    if (error != 0)
+        memory_object_cap_release(&object);
+    else
+        *out_object = object;
+    return error;
 }
 
 uint32_t capos_file_load(const struct capos_directory *from, const char *path, size_t bytes_max,

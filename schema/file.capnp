@@ -89,7 +89,8 @@ interface File @0xf52b7b52bf4dd01c $A.home(service) {
   map @2 MapParams -> MapResults;
   # The pages of the file, to be mapped read-only.  Changes are seen through them, and
   # pages that `truncate` cuts off stay until they are unmapped, as what they were.
-  # `notSupported` if the service has no pages of the file.
+  # `notSupported` if the service has no pages of the file, as for files of the host: a
+  # buffer of memory of the caller's own is where a copy of them can go.
 
   createBuffer @3 CreateBufferParams -> CreateBufferResults;
   # Shares memory with the service for bulk data.

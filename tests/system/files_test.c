@@ -313,6 +313,34 @@ static void bytes_go_to_any_place_of_a_buffer_and_to_no_other(void)
     CHECK_DONE(remove_any("f"), 0);
 }
 
+static void a_copy_is_memory_that_stays_what_it_is(void)
+{
+    constexpr size_t size = 3 * PAGE + 5;
+    static uint8_t data[size];
+    memory_object_cap object;
+    struct capos_file file;
+    uint64_t bytes = 0, object_bytes = 0, address = 0;
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)(i * 31 >> 3);
+    CHECK_DONE(capos_file_save(&base, "f", data, size), 0);
+    CHECK_DONE(capos_file_open(&base, "f", CAPOS_FILE_WRITE, &file), 0);
+    CHECK_DONE(capos_file_copy(&file, &object, &bytes), 0);
+    CHECK_EQ(bytes, size);
+    CHECK_DONE(capos_file_write(&file, 0, "other", 5), 0);
+    CHECK_OK(memory_object_info(object, &object_bytes, nullptr, nullptr));
+    CHECK_EQ(object_bytes, 4 * PAGE);
+    CHECK_OK(virtual_memory_map(test_memory(), object, 0, object_bytes, 0, PROTECTION_READ,
+                                &address));
+    CHECK(memcmp((const void *)address, data, size) == 0);
+    CHECK_EQ(((const uint8_t *)address)[size], 0);
+    CHECK_OK(virtual_memory_unmap(test_memory(), address, object_bytes));
+    memory_object_cap_release(&object);
+    CHECK_OK(file_truncate((file_cap){file.id}, 0, nullptr));
+    CHECK(capos_file_copy(&file, &object, &bytes) != 0);
+    capos_file_close(&file);
+    CHECK_DONE(remove_any("f"), 0);
+}
+
 static void mapped_pages_are_the_file(void)
 {
     if (!info.mappings) {
@@ -1063,6 +1091,7 @@ static const struct suite_test writable_suite[] = {
     TEST(a_large_file_goes_through_the_shared_buffer),
     TEST(a_buffer_is_checked_and_takes_files_of_its_service_only),
     TEST(bytes_go_to_any_place_of_a_buffer_and_to_no_other),
+    TEST(a_copy_is_memory_that_stays_what_it_is),
     TEST(mapped_pages_are_the_file),
     TEST(directories_nest_and_go_when_they_are_empty),
     TEST(a_listing_shows_each_entry_once_whatever_comes_and_goes),

@@ -24,6 +24,7 @@
 #pragma once
 
 #include <capos/call.h>
+#include <gen/capos/caps.h>
 #include <gen/wire/directory.h>
 #include <gen/wire/file.h>
 #include <stddef.h>
@@ -157,6 +158,13 @@ void capos_file_close(struct capos_file *file);
 // the file.  None at the end.
 [[nodiscard]] uint32_t capos_file_peek(struct capos_file *file, uint64_t offset,
                                        const void **out_data, size_t *out_bytes);
+
+// Copies what a file holds now into memory of the program's budget, to be mapped or handed
+// on: whole pages, zero behind the end.  For services whose files have no pages to map
+// (Directory.info); what comes from a device arrives there without another copy.  The caller
+// owns the object; an empty file is STATUS_INVALID_ARGUMENT.
+[[nodiscard]] uint32_t capos_file_copy(struct capos_file *file, memory_object_cap *out_object,
+                                       uint64_t *out_bytes);
 
 // A whole file: *out_data is from malloc, with a NUL behind it.  TOO_LARGE beyond `bytes_max`.
 [[nodiscard]] uint32_t capos_file_load(const struct capos_directory *from, const char *path,
