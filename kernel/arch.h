@@ -74,7 +74,8 @@ struct arch_space {
 // A page-table frame comes from here, which the core provides; `cookie` is what the caller
 // passed to the arch call.  Returns 0 without memory.  The frame is zeroed.
 [[nodiscard]] paddr_t mm_table_frame_get(void *cookie);
-// Takes all that came from it back.
+// Takes one that came from it back, or all.
+void mm_table_frame_put(void *cookie, paddr_t frame);
 void mm_table_frames_put(void *cookie);
 
 // Makes an empty user half.  STATUS_OVERLOADED without memory.
@@ -89,9 +90,14 @@ void arch_space_fini(struct arch_space *space, void *cookie);
 
 // Allocates every table that mapping any page of [address, address + length) needs,
 // so that arch_space_map within it can't fail.  STATUS_OVERLOADED without memory;
-// tables made so far stay and are given back by fini.
+// tables made so far stay until a trim or the end.
 [[nodiscard]] enum status arch_space_prepare(struct arch_space *space, void *cookie,
                                              uint64_t address, uint64_t length_bytes);
+
+// Gives the tables back that span addresses of [low, high) alone, where nothing is mapped, on the
+// way to those of [start, end), a part of it.  No CPU uses them when this returns.
+void arch_space_trim(struct arch_space *space, void *cookie, uint64_t low, uint64_t high,
+                     uint64_t start, uint64_t end);
 
 // Maps one page, replacing what was there, which isn't a large page.  The tables have been
 // prepared.
@@ -142,6 +148,7 @@ void arch_space_flush(struct arch_space *space, uint64_t address, uint64_t lengt
 
 constexpr uint64_t USER_ADDRESS_MIN = 0x10000;
 constexpr uint64_t USER_ADDRESS_END = 0x7ffffffff000;
+constexpr uint64_t USER_TABLES_END = 0x800000000000; // of what tables of user addresses span
 
 // ---- Threads -------------------------------------------------------------------
 

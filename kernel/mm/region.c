@@ -18,12 +18,18 @@
 #include <kernel/debug/panic.h>
 #include <kernel/mm/memory_object.h>
 #include <kernel/mm/slab.h>
+#include <kernel/mm/table.h>
 
 static struct slab_cache regions = SLAB_CACHE(struct region);
 
 static struct region *region_of(struct rbtree_node *node)
 {
     return container_of_or_null(node, struct region, node);
+}
+
+struct region *region_last(const struct space *space)
+{
+    return region_of(rbtree_last(&space->regions));
 }
 
 struct region *region_next(const struct region *region)
@@ -102,8 +108,7 @@ static bool is_uncached(const struct region *region)
 
 static void region_link(struct space *space, struct region *region, struct region *next)
 {
-    struct region *previous =
-        next == nullptr ? region_of(rbtree_last(&space->regions)) : region_previous(next);
+    struct region *previous = next == nullptr ? region_last(space) : region_previous(next);
     ASSERT(previous == nullptr || previous->end <= region->start);
     ASSERT(next == nullptr || region->end <= next->start);
     region->gap = gap_of(region, previous);
@@ -214,7 +219,9 @@ void region_retire(struct space *space, struct region *region)
     bool has_tables = region->kind != REGION_RESERVED && !region->lazy;
     if (region->end - region->start > spare_bytes_max || !has_tables ||
         (!region->apart && !look_apart(region))) {
+        uint64_t start = region->start, end = region->end;
         region_remove(space, region);
+        table_let_go(space, start, end);
         return;
     }
     leave(space, region);
@@ -228,9 +235,11 @@ void region_retire(struct space *space, struct region *region)
 void region_spare_free(struct space *space)
 {
     struct region *spare = space->spare;
+    uint64_t start = spare->start, end = spare->end;
     space->spare = nullptr;
     region_unlink(space, spare);
     region_destroy(space, spare);
+    table_let_go(space, start, end);
 }
 
 // Takes leaf after leaf, so that the tree needn't be kept in balance.

@@ -52,6 +52,8 @@ void region_tree_init(struct space *space);
 // The first region that ends behind an address; nullptr without one.
 [[nodiscard]] struct region *region_find_from(const struct space *space, uint64_t address);
 
+// The last region; nullptr if there is none.
+[[nodiscard]] struct region *region_last(const struct space *space);
 [[nodiscard]] struct region *region_next(const struct region *region);
 [[nodiscard]] struct region *region_previous(const struct region *region);
 

@@ -15,6 +15,7 @@
 #include <kernel/mm/memory_object.h>
 #include <kernel/mm/page.h>
 #include <kernel/mm/region.h>
+#include <kernel/mm/table.h>
 
 // Mappings up to this size get the pages that exist at once: a fault costs as much as
 // mapping ten pages.
@@ -45,36 +46,6 @@ static const char reason_work[] =
 static_assert(SPACE_WORK_MAX == 65536);
 static const char reason_kernel[] =
     "address: the range holds pages of the kernel (ring, CapSet), which stay";
-
-// ---- Page tables (the other side of kernel/arch.h) ------------------------------------
-
-paddr_t mm_table_frame_get(void *cookie)
-{
-    struct space *space = cookie;
-    if (budget_charge(space->budget, CHARGE_KERNEL, PAGE_BYTES) != STATUS_OK)
-        return 0;
-    paddr_t frame = frame_get_one_zeroed();
-    ASSERT(frame != 0); // it was charged
-    frame_lookup(frame)->next = space->table_first;
-    space->table_first = frame_number(frame);
-    space->table_bytes += PAGE_BYTES;
-    return frame;
-}
-
-void mm_table_frames_put(void *cookie)
-{
-    struct space *space = cookie;
-    uint64_t put_bytes = 0;
-    while (space->table_first != 0) {
-        paddr_t frame = frame_of_number(space->table_first);
-        space->table_first = frame_lookup(frame)->next;
-        frame_put(frame);
-        put_bytes += PAGE_BYTES;
-    }
-    ASSERT(put_bytes == space->table_bytes);
-    space->table_bytes = 0;
-    budget_uncharge(space->budget, CHARGE_KERNEL, put_bytes);
-}
 
 // ---- Life -----------------------------------------------------------------------------
 
@@ -315,8 +286,10 @@ static enum status commit_prepare(struct space *space, uint64_t start, uint64_t 
     status = arch_space_prepare(&space->arch, space, start, end - start);
     if (status == STATUS_OK)
         status = region_isolate(space, start, end);
-    if (status != STATUS_OK)
-        budget_uncharge(space->budget, CHARGE_USER, charge_bytes);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    table_trim(space, start, end);
+    budget_uncharge(space->budget, CHARGE_USER, charge_bytes);
     return status;
 }
 
@@ -406,6 +379,13 @@ struct mapping {
     struct region *next; // the first one behind it
 };
 
+// Frees a region that never was in the tree, and gives its tables back.
+static void mapping_cancel(struct space *space, struct region *region)
+{
+    table_trim(space, region->start, region->end);
+    region_destroy(space, region);
+}
+
 static enum status mapping_make(struct space *space, uint64_t from, uint64_t length_bytes,
                                 uint64_t address, struct mapping *out_mapping,
                                 const char **out_reason)
@@ -423,7 +403,7 @@ static enum status mapping_make(struct space *space, uint64_t from, uint64_t len
     out_mapping->region = region;
     status = arch_space_prepare(&space->arch, space, start, length_bytes);
     if (status != STATUS_OK)
-        region_destroy(space, region);
+        mapping_cancel(space, region);
     return status;
 }
 
@@ -476,7 +456,7 @@ static inline void become_anonymous(struct space *space, struct region *region,
     struct region *region = mapping.region;
     status = budget_charge(space->budget, CHARGE_USER, length_bytes);
     if (status != STATUS_OK) {
-        region_destroy(space, region);
+        mapping_cancel(space, region);
         return status;
     }
 
@@ -535,6 +515,7 @@ enum status space_decommit(struct space *space, uint64_t address, uint64_t lengt
         region->lazy = false;
     }
     region_merge(space, address, end);
+    table_let_go(space, address, end);
     park_wake_range(space, address, end);
     return STATUS_OK;
 }
@@ -674,6 +655,7 @@ static bool is_whole(const struct region *region, uint64_t start, uint64_t lengt
         region_discard(space, region);
         region = next;
     }
+    table_let_go(space, address, end);
     park_wake_range(space, address, end);
     return STATUS_OK;
 }

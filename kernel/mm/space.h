@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: regions, mappings, demand-zero pages, snapshots, and the one copy routine
-// (space.c, fault.c, region.c, page.c, snapshot.c, copy.c).
+// (space.c, fault.c, region.c, page.c, table.c, snapshot.c, copy.c).
 //
 // Invariants:
 //  1. Regions are disjoint, sorted in a red-black tree, and cover every mapped page.
 //     Neighbours that could be one region are one.
 //  2. Committed pages and page tables are charged when committed; a touch can't fail.
 //     Lazily committed ones are charged when touched; then a touch can fail, which is a
-//     fault.  Page tables stay, charged, until the space ends.
+//     fault.  Page tables that nothing needs any more are given back, but for those of the short
+//     range that was let go last (table.h).
 //  3. No page is writable and executable.
 //  4. A frame that two spaces or objects share is mapped for writing nowhere: the first write
 //     to it makes a copy, which was charged when the sharing began.
@@ -53,7 +54,9 @@ struct space {
     uint64_t committed_bytes;      // anonymous memory, charged
     uint64_t resident_bytes;       // pages that are mapped now, own and shared
     uint64_t table_bytes;          // page tables, charged
-    uint32_t table_first;          // their frames' numbers, linked by struct frame.next
+    uint32_t table_first;          // their frames' numbers, linked by struct frame
+    uint64_t let_go_start;         // the range whose tables table_let_go has kept
+    uint64_t let_go_end;           // 0: none
     uint64_t uncached_count;       // regions of device registers, which can't be copied
     uint64_t placement_hint;       // where the search for a free range starts, random
     uint64_t kernel_hint;          // the same for frames of the kernel's own

@@ -212,7 +212,7 @@ static void processes_that_come_and_go_on_all_cpus_leave_nothing(void)
     // A grandchild whose parent was killed ends by itself.
     for (unsigned i = 0; i < 1000 && test_charged_bytes() > before_bytes; i++)
         CHECK_OK(timer_sleep(test_timer(), 10'000'000));
-    CHECK_EQ(test_charged_bytes(), before_bytes);
+    CHECK(test_charged_bytes() <= before_bytes); // page tables that were kept may have gone
 }
 
 static void tests(void)

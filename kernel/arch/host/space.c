@@ -5,8 +5,8 @@
 // as many table frames as on the product.  Nothing walks them but this file; what a real
 // machine would do with them on an access, harness.c does in software.
 //
-// Invariant: an entry is 0 or has ENTRY_USED.  Tables are never freed before
-// arch_space_fini; those whose place a large page has are linked by their first word.
+// Invariant: an entry is 0 or has ENTRY_USED.  Tables are freed by arch_space_fini and
+// arch_space_trim; those whose place a large page has are linked by their first word.
 #include <kernel/arch/host/machine.h>
 
 #include <kernel/debug/panic.h>
@@ -110,6 +110,46 @@ enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t 
         address = (address / table_span + 1) * table_span;
     }
     return STATUS_OK;
+}
+
+// Tables that span addresses of [low, high) alone.
+struct trim {
+    struct arch_space *space;
+    void *cookie;
+    uint64_t low, high;
+};
+
+// Gives those below a table of `level` back, which spans what begins at `base`, as far as they are
+// on the way to [start, end) or below one that is given back itself.
+static void trim_table(const struct trim *trim, uint64_t *table, unsigned level, uint64_t base,
+                       uint64_t start, uint64_t end)
+{
+    uint64_t span = PAGE_BYTES << LEVEL_BITS * (level - 1);
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        uint64_t first = base + i * span;
+        if (table[i] == 0 || (table[i] & ENTRY_LARGE) || first >= end || first + span <= start)
+            continue;
+        bool needless = first >= trim->low && first + span <= trim->high;
+        paddr_t child = table[i] & ENTRY_FRAME_MASK;
+        if (level > 2)
+            trim_table(trim, table_at(child), level - 1, first, needless ? first : start,
+                       needless ? first + span : end);
+        if (!needless)
+            continue;
+        for (unsigned k = 0; k < TABLE_ENTRIES; k++)
+            ASSERT(table_at(child)[k] == 0);
+        table[i] = 0;
+        arch_space_flush(trim->space, start & ~(PAGE_BYTES - 1), PAGE_BYTES);
+        mm_table_frame_put(trim->cookie, child);
+    }
+}
+
+void arch_space_trim(struct arch_space *space, void *cookie, uint64_t low, uint64_t high,
+                     uint64_t start, uint64_t end)
+{
+    ASSERT(low <= start && start < end && end <= high && high <= USER_TABLES_END);
+    trim_table(&(struct trim){space, cookie, low, high}, table_at(space->root), LEVELS, 0,
+               start, end);
 }
 
 static uint64_t entry_for(paddr_t frame, enum page_access access, enum page_cache cache)

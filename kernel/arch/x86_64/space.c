@@ -7,10 +7,10 @@
 //     found by lookup and refused by the CPU, and isn't an L1TF target as an entry that
 //     isn't present would be.
 //  2. User pages are never global: writing CR3 forgets them all.
-//  3. Tables are freed only by arch_space_fini, all at once, so what was found stays: the last
-//     one is remembered.  The table whose place a large page takes waits in a list, empty but
-//     for its first word, which is the link: so there is one to split each large page with.  It
-//     isn't the remembered one.
+//  3. Tables are freed by arch_space_fini, all at once, and by arch_space_trim, which forgets the
+//     remembered one: the last that was found.  The table whose place a large page takes waits in a
+//     list, empty but for its first word, which is the link: so there is one to split each large
+//     page with.  It isn't the remembered one.
 //  4. A CPU has a space loaded only while it runs a thread in it, and until the end of the
 //     upcall that ends the thread: an idle CPU has the kernel's own tables.  (With one CPU it
 //     keeps the space: there is nobody to disturb it.)
@@ -193,6 +193,69 @@ enum status arch_space_prepare(struct arch_space *space, void *cookie, uint64_t 
     return STATUS_OK;
 }
 
+// The first entry from `index` on, before `limit`, that is present; else one at or behind the
+// limit, at most TABLE_ENTRIES.  A table is mostly empty, so whole eights are passed over.
+static unsigned next_present(const uint64_t *entries, unsigned index, uint64_t limit)
+{
+    while (index < TABLE_ENTRIES && index < limit && !(entries[index] & PTE_PRESENT)) {
+        const uint64_t *eight = &entries[index];
+        bool empty = index % 8 == 0 && ((eight[0] | eight[1] | eight[2] | eight[3] | eight[4] |
+                                         eight[5] | eight[6] | eight[7]) &
+                                        PTE_PRESENT) == 0;
+        index += empty ? 8 : 1;
+    }
+    return index;
+}
+
+// What arch_space_trim looks for: tables that span addresses of [low, high) alone.
+struct trim {
+    uint64_t low, high;
+    paddr_t found; // taken out, linked by their first words, which aren't present
+};
+
+// Takes what it looks for out of a table of `level`, which spans what begins at `base`, as far as
+// it is on the way to [start, end) or below what is taken out itself.
+static void trim_table(struct trim *trim, uint64_t *table, unsigned level, uint64_t base,
+                       uint64_t start, uint64_t end)
+{
+    uint64_t span = span_of(level), limit = (end - base + span - 1) / span;
+    unsigned index = start <= base ? 0 : (unsigned)((start - base) / span);
+    for (; (index = next_present(table, index, limit)) < TABLE_ENTRIES && index < limit;
+         index++) {
+        uint64_t first = base + index * span;
+        bool needless = first >= trim->low && first + span <= trim->high;
+        if (table[index] & PTE_LARGE)
+            continue;
+        paddr_t child = table[index] & PTE_ADDRESS;
+        if (level > 2)
+            trim_table(trim, table_pointer(child), level - 1, first, needless ? first : start,
+                       needless ? first + span : end);
+        if (!needless)
+            continue;
+        table[index] = 0;
+        *table_pointer(child) = trim->found;
+        trim->found = child;
+    }
+}
+
+void arch_space_trim(struct arch_space *space, void *cookie, uint64_t low, uint64_t high,
+                     uint64_t start, uint64_t end)
+{
+    ASSERT(low <= start && start < end && end <= high && high <= USER_TABLES_END);
+    struct trim trim = {.low = low, .high = high};
+    trim_table(&trim, table_pointer(space->root), LEVELS, 0, start, end);
+    if (trim.found == 0)
+        return;
+    space->table = nullptr;
+    // One page is enough: INVLPG drops all that a CPU remembers of tables (SDM 4.10.4.1).
+    arch_space_flush(space, start & ~(PAGE_BYTES - 1), PAGE_BYTES);
+    while (trim.found != 0) {
+        paddr_t table = trim.found;
+        trim.found = *table_pointer(table);
+        mm_table_frame_put(cookie, table);
+    }
+}
+
 // The entry of a page whose tables have been prepared, and that is no part of a large one.
 [[gnu::noinline]] static uint64_t *prepared_entry_other(struct arch_space *space,
                                                         uint64_t address)
@@ -256,20 +319,6 @@ paddr_t arch_space_lookup(const struct arch_space *space, uint64_t address,
     *out_access = access_of(*entry);
     paddr_t frame = *entry & PTE_ADDRESS;
     return *entry & PTE_LARGE ? frame + address % LARGE_PAGE_BYTES : frame;
-}
-
-// The first entry from `index` on, before `limit`, that is present; else one at or behind the
-// limit, at most TABLE_ENTRIES.  A table is mostly empty, so whole eights are passed over.
-static unsigned next_present(const uint64_t *entries, unsigned index, uint64_t limit)
-{
-    while (index < TABLE_ENTRIES && index < limit && !(entries[index] & PTE_PRESENT)) {
-        const uint64_t *eight = &entries[index];
-        bool empty = index % 8 == 0 && ((eight[0] | eight[1] | eight[2] | eight[3] | eight[4] |
-                                         eight[5] | eight[6] | eight[7]) &
-                                        PTE_PRESENT) == 0;
-        index += empty ? 8 : 1;
-    }
-    return index;
 }
 
 bool arch_space_next(const struct arch_space *space, uint64_t address, uint64_t end,
