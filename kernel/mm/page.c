@@ -396,35 +396,66 @@ static void unmap_large(struct space *space, const struct region *region,
         frame_put_run(mapping->frame, LARGE_PAGE_ORDER);
 }
 
+// Unmaps a batch of pages or a large page, the first behind *address and before `end`, and moves
+// *address behind it; returns how many bytes were mapped, 0 if there is nothing.
+static uint64_t unmap_next(struct space *space, const struct region *region, uint64_t *address,
+                           uint64_t end)
+{
+    paddr_t frames[UNMAP_BATCH];
+    unsigned count;
+    struct arch_mapping mapping = {.address = *address};
+    *address = unmap_batch(space, mapping.address, end, frames, &count);
+    if (count == 0) {
+        if (!next_whole(space, mapping.address, end, &mapping)) {
+            *address = end;
+            return 0;
+        }
+        if (is_large(&mapping)) {
+            unmap_large(space, region, &mapping);
+            space->resident_bytes -= mapping.size_bytes;
+            *address = mapping.address + mapping.size_bytes;
+            return mapping.size_bytes;
+        }
+        *address = unmap_batch(space, mapping.address, end, frames, &count);
+    }
+    arch_space_flush(&space->arch, mapping.address, *address - mapping.address);
+    for (unsigned i = 0; region->kind == REGION_ANONYMOUS && i < count; i++)
+        frame_put(frames[i]);
+    space->resident_bytes -= count * PAGE_BYTES;
+    return count * PAGE_BYTES;
+}
+
 [[gnu::noinline]] static uint64_t unmap_many(struct space *space, const struct region *region,
                                              uint64_t start, uint64_t end)
 {
-    uint64_t unmapped_bytes = 0;
-    while (start < end) {
-        paddr_t frames[UNMAP_BATCH];
-        unsigned count;
-        uint64_t done = unmap_batch(space, start, end, frames, &count);
-        if (count > 0) {
-            arch_space_flush(&space->arch, start, done - start);
-            unmapped_bytes += count * PAGE_BYTES;
-            for (unsigned i = 0; region->kind == REGION_ANONYMOUS && i < count; i++)
-                frame_put(frames[i]);
-            start = done;
-            continue;
-        }
-        struct arch_mapping mapping;
-        if (!next_whole(space, start, end, &mapping))
-            break;
-        start = mapping.address;
-        if (is_large(&mapping)) {
-            unmap_large(space, region, &mapping);
-            unmapped_bytes += mapping.size_bytes;
-            start += mapping.size_bytes;
-        }
-    }
-    ASSERT(unmapped_bytes <= space->resident_bytes);
-    space->resident_bytes -= unmapped_bytes;
+    uint64_t resident_bytes = space->resident_bytes, unmapped_bytes = 0;
+    while (start < end)
+        unmapped_bytes += unmap_next(space, region, &start, end);
+    ASSERT(unmapped_bytes <= resident_bytes);
     return unmapped_bytes;
+}
+
+uint64_t page_unmap_some(struct space *space, const struct region *region, uint64_t start,
+                         uint64_t *work, uint64_t *out_unmapped_bytes)
+{
+    constexpr uint64_t look_tables = 64; // to look through so many takes as long ...
+    constexpr uint64_t look_work = 256;  // ... as so many pages
+    uint64_t look_bytes = space->table_bytes <= look_tables * PAGE_BYTES
+                              ? USER_ADDRESS_END
+                              : look_tables * LARGE_PAGE_BYTES;
+    *out_unmapped_bytes = 0;
+    while (start < region->end && *work > 0) {
+        uint64_t end = region->end - start < look_bytes
+                           ? region->end
+                           : (start + look_bytes) & ~(LARGE_PAGE_BYTES - 1);
+        uint64_t unmapped_bytes = unmap_next(space, region, &start, end);
+        uint64_t done = unmapped_bytes / PAGE_BYTES;
+        if (unmapped_bytes == 0)
+            done = look_work;
+        *work -= done < *work ? done : *work;
+        *out_unmapped_bytes += unmapped_bytes;
+    }
+    return start;
 }
 
 // Unmaps a page that is no part of a large one; returns false if there is none.

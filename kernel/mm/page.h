@@ -44,6 +44,12 @@ void page_map_new(struct space *space, const struct region *region);
 uint64_t page_unmap_all(struct space *space, const struct region *region, uint64_t start,
                         uint64_t end);
 
+// The same from `start` on as far as *work reaches, of which what was done is taken; returns up to
+// where.  out_unmapped_bytes: how many were mapped.
+[[nodiscard]] uint64_t page_unmap_some(struct space *space, const struct region *region,
+                                       uint64_t start, uint64_t *work,
+                                       uint64_t *out_unmapped_bytes);
+
 // Puts the frames of a region of anonymous memory, in a space that ends: they stay in its
 // tables, which nobody uses any more.
 void page_put_all(struct space *space, const struct region *region);

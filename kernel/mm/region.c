@@ -202,6 +202,16 @@ void region_remove(struct space *space, struct region *region)
     region_destroy(space, region);
 }
 
+void region_remove_front(struct space *space, struct region *region, uint64_t address)
+{
+    ASSERT(address > region->start && address < region->end);
+    space->words.bytes = 0;
+    region->offset_bytes += address - region->start;
+    region->gap += address - region->start;
+    region->start = address;
+    rbtree_changed(&space->regions, &region->node);
+}
+
 // Whether a space could have chosen the place of a region.
 [[gnu::noinline]] static bool look_apart(struct region *region)
 {

@@ -67,6 +67,8 @@ void region_destroy(struct space *space, struct region *region);
 void region_insert(struct space *space, struct region *region, struct region *next);
 // Takes a region out, frees it and puts its object.  Its pages have been unmapped.
 void region_remove(struct space *space, struct region *region);
+// The same of the part before an address within it.
+void region_remove_front(struct space *space, struct region *region, uint64_t address);
 
 // What is mapped for a short time has the same length each time.  So the region that is removed
 // last may stay in the tree as space->spare, without object and pages, with its page tables:

@@ -96,6 +96,38 @@ static void region_discard(struct space *space, struct region *region)
     region_remove(space, region);
 }
 
+// Takes the front of a region away, as far as *work reaches: all that it can fail is to come to the
+// end.
+static void discard_some(struct space *space, struct region *region, uint64_t *work)
+{
+    constexpr uint64_t region_work = 8; // as long as so many pages
+    uint64_t start = region->start, done = region->end, unmapped_bytes = 0;
+    *work -= region_work < *work ? region_work : *work;
+    if (region->kind != REGION_RESERVED)
+        done = page_unmap_some(space, region, start, work, &unmapped_bytes);
+    if (region->kind == REGION_ANONYMOUS)
+        uncommit(space, region->lazy || space->is_snapshot ? unmapped_bytes : done - start);
+    if (done == region->end)
+        region_remove(space, region);
+    else if (done > start)
+        region_remove_front(space, region, done);
+    table_let_go(space, start, done);
+}
+
+bool space_shrink(struct space *space)
+{
+    arch_space_unload(&space->arch);
+    uint64_t left = space->resident_bytes / PAGE_BYTES + space->table_bytes / PAGE_BYTES;
+    if (left + space->region_count <= SPACE_STEP_WORK)
+        return true;
+    region_spare_drop(space);
+    struct region *region;
+    uint64_t work = SPACE_STEP_WORK;
+    while (work > 0 && (region = region_find_from(space, 0)) != nullptr)
+        discard_some(space, region, &work);
+    return false;
+}
+
 // What is unmapped one by one elsewhere goes with the tables here: no CPU has them loaded, so
 // there is nothing to flush, and who sleeps on a word of the space has ended with it.
 void space_fini(struct space *space)

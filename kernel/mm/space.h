@@ -72,6 +72,15 @@ struct space {
 // Unmaps everything and uncharges it.
 void space_fini(struct space *space);
 
+// What one step of work on a space may do, in pages or what takes as long; the kernel does other
+// things between two.
+constexpr uint64_t SPACE_STEP_WORK = 2048;
+
+// One step before space_fini of a space in which nobody runs any more: gives a part of what it has
+// back, the lowest first, and returns whether the rest is no more than a step too.  The
+// space stays one.
+[[nodiscard]] bool space_shrink(struct space *space);
+
 // What one of the operations below may change, in pages, regions and, 32 each, large pages:
 // the kernel is alone as long as it runs, so what would take longer is refused and done in
 // parts.  A range of so many pages never has more.

@@ -24,6 +24,7 @@ static uint64_t last_process_id;
 struct list process_all = {.head = {&process_all.head, &process_all.head}};
 
 static void process_destroy(struct object *object);
+static void take_apart_further(struct timeout *timeout);
 
 static const struct object_type process_type = {
     .dispatch = &process_handle_dispatch,
@@ -168,8 +169,11 @@ enum status process_start(struct process *process, uint64_t entry, uint64_t stac
 
 // ---- Ending -------------------------------------------------------------------------
 
-// Gives everything back that a process has.
-static void process_release_all(struct process *process)
+// A pause between two steps of a process's end: at least that, and as long as the step took.
+constexpr uint64_t STEP_PAUSE_NS_MIN = 20'000;
+
+// Gives back what a process has, but for its space and what is in use as long as that is there.
+static void release_first(struct process *process)
 {
     // None of them runs on while its process is taken apart.
     LIST_FOR_EACH(thread, &process->threads, struct thread, process_link)
@@ -181,6 +185,11 @@ static void process_release_all(struct process *process)
         thread_destroy(container_of(link, struct thread, process_link));
     endpoint_receiver_ended(process);
     cap_table_fini(&process->caps, process->budget);
+}
+
+// And the rest of it.
+static void release_last(struct process *process)
+{
     space_fini(&process->space);
     thread_spares_free(process);
     capset_destroy(process);
@@ -211,12 +220,53 @@ void process_end(struct process *process, const struct process_handle_wait_resul
         process_finish_ending(process);
 }
 
+static void destroy_ended(struct process *process)
+{
+    struct budget *budget = process->budget;
+    trace(TRACE_PROCESS_FREE, process->id, 0);
+    slab_put(&process_cache, budget, process);
+    object_put(&budget->object);
+}
+
+// What is done when a process has ended: whoever waits for it finds everything given back.
+static void tell_ended(struct process *process)
+{
+    process->ending = false;
+    struct list_link *link;
+    while ((link = list_pop_front(&process->waiters)) != nullptr)
+        process_handle_wait_complete(container_of(link, struct op, queue_link), &process->end);
+    object_put(&process->object);
+}
+
+// Takes the space apart, in as many steps as it takes, and does then what is left to do: of a
+// process that never ran it was the end of the last reference that began this.
+static void take_apart(struct process *process)
+{
+    uint64_t begun_ns = arch_now_ns();
+    if (!space_shrink(&process->space)) {
+        uint64_t now_ns = arch_now_ns(), pause_ns = now_ns - begun_ns;
+        if (pause_ns < STEP_PAUSE_NS_MIN)
+            pause_ns = STEP_PAUSE_NS_MIN;
+        timeout_start(&process->next_step, now_ns + pause_ns, take_apart_further);
+        return;
+    }
+    bool ran = process->state == PROCESS_ALIVE;
+    release_last(process);
+    if (ran)
+        tell_ended(process);
+    else
+        destroy_ended(process);
+}
+
+static void take_apart_further(struct timeout *timeout)
+{
+    take_apart(container_of(timeout, struct process, next_step));
+}
+
 void process_finish_ending(struct process *process)
 {
     ASSERT(process->ending && process->state == PROCESS_ALIVE);
     trace(TRACE_PROCESS_END, process->id, process->end.kind);
-    process_release_all(process);
-    process->ending = false;
     if (process->is_init)
         PANIC("init has ended: kind %u, exit code %lld, fault %u at 0x%llx, ip 0x%llx, "
               "thread %llu",
@@ -224,21 +274,19 @@ void process_finish_ending(struct process *process)
               (unsigned long long)process->end.fault_address,
               (unsigned long long)process->end.instruction_pointer,
               (unsigned long long)process->end.thread_id);
-    struct list_link *link;
-    while ((link = list_pop_front(&process->waiters)) != nullptr)
-        process_handle_wait_complete(container_of(link, struct op, queue_link), &process->end);
-    object_put(&process->object);
+    release_first(process);
+    take_apart(process);
 }
 
 static void process_destroy(struct object *object)
 {
     struct process *process = process_of(object);
-    struct budget *budget = process->budget;
-    if (process->state == PROCESS_BUILDING)
-        process_release_all(process);
-    trace(TRACE_PROCESS_FREE, process->id, 0);
-    slab_put(&process_cache, budget, process);
-    object_put(&budget->object);
+    if (process->state == PROCESS_ENDED) {
+        destroy_ended(process);
+        return;
+    }
+    release_first(process);
+    take_apart(process);
 }
 
 // ---- ProcessHandle ------------------------------------------------------------------

@@ -5,11 +5,12 @@
 // released the moment it ends, what is *known* of it stays as long as someone refers to it.
 //
 // Invariants:
-//  1. BUILDING: no thread runs.  ALIVE: at least one thread.  ENDED: no thread, no space,
-//     no capability, and every waiter has been answered.
+//  1. BUILDING: no thread runs.  ALIVE: at least one thread, or `ending`.  ENDED: no thread, no
+//     space, no capability, and every waiter has been answered.
 //  2. A process whose thread is entering the kernel isn't torn down under its feet: it and
 //     all its threads are marked `ending`, and sched_leave does it at the end of the upcall.
-//     One end ends every thread, whatever each is doing.
+//     One end ends every thread, whatever each is doing.  Its memory is given back in steps
+//     (space_shrink), between which the kernel does other things; what is left is charged.
 //  3. A process ends when a thread calls the system call exit, faults, or is the last one to
 //     exit; or when somebody kills it.
 #pragma once
@@ -22,6 +23,7 @@
 #include <kernel/cap/table.h>
 #include <kernel/mm/space.h>
 #include <kernel/object/object.h>
+#include <kernel/sched/timeout.h>
 #include <lib/list.h>
 
 struct call_trace;
@@ -56,6 +58,7 @@ struct process {
     uint64_t capset_address;   // in the space, once started
     struct list_link all_link; // of process_all
     struct call_trace *trace;  // nullptr: it isn't traced
+    struct timeout next_step;  // of its end
 };
 
 // Every process that isn't ended, for panic and trace.

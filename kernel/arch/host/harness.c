@@ -171,6 +171,8 @@ static void kill(struct process *process)
     object_get(&process->object); // this may be all that is left of it
     process_end(process, &(struct process_handle_wait_results){.kind = END_KIND_KILLED});
     host_resume(sched_leave());
+    while (process->ending) // in steps, if it has much
+        host_advance_ns(timeout_next_ns() - arch_now_ns());
     ASSERT(process->state == PROCESS_ENDED);
     object_put(&process->object);
 }
