@@ -264,6 +264,8 @@ static void on_info(void *context, struct capos_server_call *call)
         .name_bytes_max = PATH_NAME_BYTES_MAX,
     };
     ops->info(handle->tree, &info);
+    if (ops->quota != nullptr)
+        ops->quota(handle->tree, handle->node, &info);
     directory_info_reply(call, &info);
 }
 
@@ -366,6 +368,27 @@ static void on_sync(void *context, struct capos_server_call *call)
                                             : tree->ops->sync(tree, handle->node, false)});
 }
 
+// A last name that isn't followed is never that of the directory that the path starts from, so
+// nobody changes what limits them.
+static void on_set_quota(void *context, struct capos_server_call *call,
+                         const struct directory_set_quota_params *params)
+{
+    struct tree_handle *handle = context;
+    struct tree *tree = handle->tree;
+    struct tree_node *node;
+    if (!path_check(call, params->path, false))
+        return;
+    enum file_outcome outcome = tree->ops->set_quota == nullptr
+                                    ? FILE_OUTCOME_NOT_SUPPORTED
+                                    : tree_find_kind(tree, handle->node, params->path, false,
+                                                     FILE_KIND_DIRECTORY, &node);
+    if (tree->ops->set_quota != nullptr && outcome == FILE_OUTCOME_OK) {
+        outcome = tree->ops->set_quota(tree, node, params->limit_bytes);
+        tree_put(tree, node);
+    }
+    directory_set_quota_reply(call, &(struct directory_set_quota_results){.outcome = outcome});
+}
+
 const struct directory_server_ops tree_directory_ops = {
     .open_read_only = on_open_read_only,
     .open_read_only_directory = on_open_read_only_directory,
@@ -383,4 +406,5 @@ const struct directory_server_ops tree_directory_ops = {
     .rename = on_rename,
     .set_attributes = on_set_attributes,
     .sync = on_sync,
+    .set_quota = on_set_quota,
 };

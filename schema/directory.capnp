@@ -90,6 +90,10 @@ interface Directory @0xf357734a4b4dba24 $A.home(service) {
   # Completes when all earlier changes in the Directory and below are durable: contents, names
   # and attributes.
 
+  setQuota @16 SetQuotaParams -> SetQuotaResults;
+  # Limits what all below a sub-directory may take up.  Who holds that sub-directory alone
+  # can't change it: `info` says what is left.
+
   struct OpenReadOnlyParams {
     path @0 :Data $A.maxBytes(1024);
     # Which file.
@@ -201,9 +205,9 @@ interface Directory @0xf357734a4b4dba24 $A.home(service) {
     nameBytesMax @5 :UInt16 $A.unit("bytes");
     # The longest name, at most 255.
     totalBytes @6 :UInt64 $A.unit("bytes");
-    # The room for files, in use or free.
+    # The room for files, in use or free; no more than the quotas that apply to the directory.
     freeBytes @7 :UInt64 $A.unit("bytes");
-    # The room that is free.
+    # The room that is free; likewise.
     fileBytesMax @8 :UInt64 $A.unit("bytes");
     # The largest size of a file.
     fileCountMax @9 :UInt64;
@@ -354,6 +358,19 @@ interface Directory @0xf357734a4b4dba24 $A.home(service) {
     outcome @0 :FileOutcome;
     # ok, inputOutput, noSpace.  If it isn't ok, what was changed since the last sync
     # may be durable or not.
+  }
+  struct SetQuotaParams {
+    path @0 :Data $A.maxBytes(1024);
+    # Which directory: at least one name.
+    limitBytes @1 :UInt64 $A.unit("bytes");
+    # The most that it and all below it may take up of the medium, 512 bytes for each name
+    # included.  0: no limit.  It may be less than what is taken up; then nothing grows.
+  }
+  struct SetQuotaResults {
+    outcome @0 :FileOutcome;
+    # ok; notEmpty: only a directory without entries gets its first limit, or loses it;
+    # notDirectory, readOnly, noSpace, inputOutput; notSupported: the service has no quotas, or
+    # 8 of them apply there already; or why the path leads nowhere.
   }
 }
 

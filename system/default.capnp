@@ -134,6 +134,7 @@ const disk :M.Service = (
     (name = "disk", interfaceId = 0xf357734a4b4dba24, word = 1),  # Directory
     (name = "store", interfaceId = 0xf1bd8fbbb2e6469e, word = 2),  # Store
     (name = "namespace", interfaceId = 0xfb29ad03de549b2d, word = 3),  # Namespace
+    (name = "snapshot", interfaceId = 0xca101575500b25eb, word = 4),  # ReadOnlyDirectory
   ],
   budgetBytes = 16777216,
   restart = onFailure,

@@ -28,6 +28,7 @@ const manifest :M.SystemManifest = (
   grantable = [
     (name = "block", source = (service = (service = "block", export = "device"))),
   ],
+  hostDirectory = Default.hostDirectory,
   disk = Default.disk,
   diskDriver = Default.diskDriver,
 );

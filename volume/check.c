@@ -34,6 +34,20 @@ static const char *const rules[] = {
     " (SELECT 1 FROM node WHERE parent = -1 AND name = hash)",
     "SELECT 'a name was changed in version ' || version || ', which is to come' FROM change"
     " WHERE version > (SELECT version FROM space)",
+    "SELECT 'node ' || n.number || ' lies in another area than its directory' FROM node n"
+    " JOIN node p ON p.number = n.parent WHERE n.area <> p.area AND n.area <> n.number"
+    " AND n.parent <> n.number",
+    "SELECT 'node ' || number || ' lies in an area that isn''t there' FROM node"
+    " WHERE area <> 0 AND area NOT IN (SELECT directory FROM quota)",
+    // What each node is charged, to which area; and each area with those that lie around it.
+    "WITH RECURSIVE charge(area, bytes) AS (SELECT ifnull((SELECT around FROM quota"
+    " WHERE directory = number), area), 512 + stored FROM node),"
+    " within(inner_area, area) AS (SELECT directory, directory FROM quota UNION"
+    " SELECT a.inner_area, q.around FROM within a JOIN quota q ON q.directory = a.area"
+    " WHERE q.around <> 0)"
+    " SELECT 'the quota of directory ' || directory || ' counts ' || used FROM quota q"
+    " WHERE used <> (SELECT ifnull(sum(bytes), 0) FROM charge WHERE area IN"
+    " (SELECT inner_area FROM within WHERE within.area = q.directory))",
     "SELECT 'the names count ' || names FROM space WHERE names <> (SELECT count(*) FROM"
     " (SELECT hash, max(version) FROM change GROUP BY name) WHERE hash IS NOT NULL)",
 };

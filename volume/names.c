@@ -6,10 +6,10 @@
 
 constexpr uint32_t NUMBERS_AT_ONCE = 256;
 // Pages that operations change at most: a few levels of three trees, and what splits there.
-constexpr uint64_t CREATE_PAGES = 16;
-constexpr uint64_t RENAME_PAGES = 24;
+constexpr uint64_t CREATE_PAGES = 24;
+constexpr uint64_t RENAME_PAGES = 40;
 constexpr uint64_t UPDATE_PAGES = 8;
-constexpr uint64_t FORGET_PAGES = 16;
+constexpr uint64_t FORGET_PAGES = 24;
 constexpr uint32_t DEPTH_MAX = 4096; // of a directory; more is a circle, which is damage
 
 static void bind_name(sqlite3_stmt *statement, int index, struct wire_data name)
@@ -42,21 +42,23 @@ static struct node_row row_of_columns(sqlite3_stmt *statement)
         .changed_ns = sqlite3_column_int64(statement, 7),
         .accessed_ns = sqlite3_column_int64(statement, 8),
         .created_ns = sqlite3_column_int64(statement, 9),
+        .area = column_number(statement, 10),
     };
 }
 
 enum file_outcome volume_node(struct volume *volume, uint64_t number, struct node_row *out_row)
 {
-    if (number == volume->last_number) {
-        *out_row = volume->last_row;
+    struct known_row *known = &volume->known[number % KNOWN_ROWS];
+    if (known->number == number && known->generation == volume->generation) {
+        *out_row = known->row;
         return FILE_OUTCOME_OK;
     }
     sqlite3_stmt *statement = volume_statement(volume, STATEMENT_NODE);
     bind_number(statement, 1, number);
     enum file_outcome outcome = volume_row(volume, statement);
     if (outcome == FILE_OUTCOME_OK) {
-        *out_row = volume->last_row = row_of_columns(statement);
-        volume->last_number = number;
+        *out_row = row_of_columns(statement);
+        *known = (struct known_row){number, volume->generation, *out_row};
     }
     (void)sqlite3_reset(statement);
     return outcome;
@@ -190,7 +192,8 @@ static enum file_outcome number_take(struct volume *volume, uint64_t *out_number
 // In no directory, 0, it has no name.
 static enum file_outcome node_insert(struct volume *volume, uint64_t number, uint64_t directory,
                                      struct wire_data name,
-                                     const struct volume_creation *creation, int64_t now_ns)
+                                     const struct volume_creation *creation, uint64_t area,
+                                     int64_t now_ns)
 {
     sqlite3_stmt *statement = volume_statement(volume, STATEMENT_INSERT);
     bool is_symlink = creation->kind == FILE_KIND_SYMLINK;
@@ -208,6 +211,7 @@ static enum file_outcome node_insert(struct volume *volume, uint64_t number, uin
         bind_name(statement, 8, creation->target);
     else
         (void)sqlite3_bind_null(statement, 8);
+    bind_number(statement, 9, area);
     return volume_run(volume, statement);
 }
 
@@ -221,14 +225,19 @@ enum file_outcome volume_create(struct volume *volume, uint64_t directory,
     enum file_outcome outcome = volume_node(volume, directory, &parent);
     if (outcome == FILE_OUTCOME_OK && parent.parent == 0)
         outcome = FILE_OUTCOME_NOT_FOUND;
+    uint64_t charge = volume_node_charge(&(struct node_row){});
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_area_check(volume, parent.area, 0, charge);
     if (outcome == FILE_OUTCOME_OK)
         outcome = volume_prepare(volume, CREATE_PAGES);
     if (outcome == FILE_OUTCOME_OK)
         outcome = number_take(volume, &number);
     if (outcome == FILE_OUTCOME_OK)
-        outcome = node_insert(volume, number, directory, name, creation, now_ns);
+        outcome = node_insert(volume, number, directory, name, creation, parent.area, now_ns);
     if (outcome == FILE_OUTCOME_OK)
         outcome = entries_change(volume, directory, 1, now_ns);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_area_charge(volume, parent.area, (int64_t)charge);
     if (outcome == FILE_OUTCOME_OK)
         *out_node = (struct volume_node){number, creation->kind};
     return outcome;
@@ -241,7 +250,7 @@ enum file_outcome volume_create_unnamed(struct volume *volume, uint64_t *out_num
     if (outcome == FILE_OUTCOME_OK)
         outcome = number_take(volume, out_number);
     return outcome == FILE_OUTCOME_OK
-               ? node_insert(volume, *out_number, 0, (struct wire_data){}, &creation,
+               ? node_insert(volume, *out_number, 0, (struct wire_data){}, &creation, 0,
                              volume->options.now_ns())
                : outcome;
 }
@@ -354,17 +363,44 @@ static enum file_outcome rename_do(struct volume *volume, uint64_t node,
     return outcome;
 }
 
+// Whether a node may go to another area; *out_area is that one.  *out_moves: it is another.
+static enum file_outcome rename_area(struct volume *volume, uint64_t node,
+                                     const struct node_row *row, uint64_t to_directory,
+                                     bool exchange, uint64_t *out_area, bool *out_moves)
+{
+    struct node_row to_row;
+    uint64_t around;
+    enum file_outcome outcome = volume_node(volume, to_directory, &to_row);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_area_around(volume, node, row, &around);
+    if (outcome != FILE_OUTCOME_OK)
+        return outcome;
+    *out_area = to_row.area;
+    *out_moves = to_row.area != around;
+    if (!*out_moves)
+        return FILE_OUTCOME_OK;
+    if (exchange || row->kind == FILE_KIND_DIRECTORY)
+        return FILE_OUTCOME_OTHER_SERVICE; // all below it would have to be counted again
+    return volume_area_check(volume, to_row.area, around, volume_node_charge(row));
+}
+
 enum file_outcome volume_rename(struct volume *volume, uint64_t node, uint64_t to_directory,
                                 struct wire_data to_name, uint64_t replaced, bool exchange)
 {
     struct node_row row;
+    uint64_t area;
+    bool moves = false;
     enum file_outcome outcome = volume_node(volume, node, &row);
     if (outcome == FILE_OUTCOME_OK)
         outcome = rename_check(volume, node, &row, to_directory, replaced, exchange);
     if (outcome == FILE_OUTCOME_OK)
+        outcome = rename_area(volume, node, &row, to_directory, exchange, &area, &moves);
+    if (outcome == FILE_OUTCOME_OK)
         outcome = volume_prepare(volume, RENAME_PAGES);
     if (outcome == FILE_OUTCOME_OK)
         outcome = rename_do(volume, node, &row, to_directory, to_name, replaced, exchange);
+    if (outcome == FILE_OUTCOME_OK && moves)
+        outcome = volume_area_move(volume, node, &row, area);
     return outcome;
 }
 
@@ -376,7 +412,9 @@ void volume_forget(struct volume *volume, uint64_t node)
         volume_prepare(volume, 0) != FILE_OUTCOME_OK)
         return; // it goes when the volume is opened next
     volume->pages_dirty += FORGET_PAGES;
-    outcome = volume_pieces_delete(volume, node, 0);
+    outcome = volume_area_leave(volume, node, &row);
+    if (outcome == FILE_OUTCOME_OK)
+        outcome = volume_pieces_delete(volume, node, row.size, 0);
     if (outcome == FILE_OUTCOME_OK) {
         sqlite3_stmt *statement = volume_statement(volume, STATEMENT_DELETE);
         bind_number(statement, 1, node);

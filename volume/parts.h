@@ -6,6 +6,8 @@
 // asked before an operation begins, so none fails in its middle but by a failing medium.
 #pragma once
 
+#include "cache.h"
+
 #include <sqlite3.h>
 #include <volume/store.h>
 #include <volume/volume.h>
@@ -33,6 +35,11 @@ enum statement {
     STATEMENT_FREE_PAGES,
     STATEMENT_COUNT_NODES,
     STATEMENT_STORED,
+    STATEMENT_QUOTA,
+    STATEMENT_QUOTA_ADD,
+    STATEMENT_QUOTA_INSERT,
+    STATEMENT_QUOTA_DELETE,
+    STATEMENT_AREA_SET,
     STATEMENT_SPACE,
     STATEMENT_SPACE_SET,
     STATEMENT_CHANGE,
@@ -53,13 +60,18 @@ struct node_row {
     uint64_t stored;
     uint64_t version;
     int64_t modified_ns, changed_ns, accessed_ns, created_ns;
+    uint64_t area; // quota.c; 0: none
 };
+
+constexpr uint32_t KNOWN_ROWS = 64;
 
 struct volume {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENTS];
     struct volume_options options;
+    uint64_t medium_pages;
     uint64_t pages_max;       // of the database
+    uint64_t pages_used;      // when they were last counted, free ones inside included
     uint64_t pages_free;      // at least so many are left
     uint64_t pages_dirty;     // at most so many were changed since the last commit
     uint64_t pages_dirty_max; // then it is time for the next
@@ -68,10 +80,15 @@ struct volume {
     uint64_t number_next, number_end; // numbers that may be given without asking
     bool changing;                    // a transaction is open
     bool failed;                      // nothing can be changed any more
-    // The node that was looked at last, for the next look; 0: none.  Every change begins by
-    // forgetting it.
-    uint64_t last_number;
-    struct node_row last_row;
+    uint64_t pages_reserved;          // of the database's, for a snapshot; 0: there is none
+    // Rows that were looked at last, by their numbers.  Every change makes them all old.
+    uint64_t generation;
+    struct known_row {
+        uint64_t number, generation;
+        struct node_row row;
+    } known[KNOWN_ROWS];
+    struct cache *cache;   // of pieces that were read
+    uint64_t missed_piece; // the last that wasn't there
     // A piece of a file that was used last, for the next use.
     sqlite3_blob *blob;
     bool blob_writable;
@@ -96,6 +113,9 @@ static_assert(VOLUME_FILE_BYTES_MAX / PIECE_BYTES <= UINT64_C(1) << PIECE_BITS);
 // medium: NO_SPACE, INPUT_OUTPUT if the volume has failed.
 [[nodiscard]] enum file_outcome volume_prepare(struct volume *volume, uint64_t pages);
 
+// Commits, and moves all that is in the log to where it belongs.
+[[nodiscard]] enum file_outcome volume_settle(struct volume *volume);
+
 [[nodiscard]] enum file_outcome volume_node(struct volume *volume, uint64_t number,
                                             struct node_row *out_row);
 
@@ -106,12 +126,32 @@ static_assert(VOLUME_FILE_BYTES_MAX / PIECE_BYTES <= UINT64_C(1) << PIECE_BITS);
 [[nodiscard]] enum file_outcome volume_name_unnamed(struct volume *volume, uint64_t node,
                                                     uint64_t directory, struct wire_data name);
 
+// What a node is charged to its area.
+[[nodiscard]] uint64_t volume_node_charge(const struct node_row *row);
+// Whether so much can be charged to an area; with `beside`, of what was charged to that one.
+// QUOTA_EXCEEDED.
+[[nodiscard]] enum file_outcome volume_area_check(struct volume *volume, uint64_t area,
+                                                  uint64_t beside, uint64_t bytes);
+// Charges an area and those around it, or gives back.
+[[nodiscard]] enum file_outcome volume_area_charge(struct volume *volume, uint64_t area,
+                                                   int64_t bytes);
+// The area that a node itself is charged to.
+[[nodiscard]] enum file_outcome volume_area_around(struct volume *volume, uint64_t node,
+                                                   const struct node_row *row,
+                                                   uint64_t *out_area);
+// A node goes to another area; it isn't a directory that begins one, or has entries.
+[[nodiscard]] enum file_outcome volume_area_move(struct volume *volume, uint64_t node,
+                                                 const struct node_row *row, uint64_t area);
+// A node goes.
+[[nodiscard]] enum file_outcome volume_area_leave(struct volume *volume, uint64_t node,
+                                                  const struct node_row *row);
+
 // Takes back what a restore of names left that was cut off.
 [[nodiscard]] enum file_outcome volume_names_undo(struct volume *volume);
 
 // Closes the piece that was used last: before its row changes in another way.
 void volume_blob_close(struct volume *volume);
 
-// Deletes the pieces of a file from one on.
+// Deletes the pieces of a file of so many bytes, from one on.
 [[nodiscard]] enum file_outcome volume_pieces_delete(struct volume *volume, uint64_t node,
-                                                     uint64_t first);
+                                                     uint64_t size, uint64_t first);

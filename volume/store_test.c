@@ -21,8 +21,11 @@ static void test_random(void *to, uint32_t bytes)
         ((uint8_t *)to)[i] = (uint8_t)rand();
 }
 
-static const struct volume_options options = {
-    .cache_bytes = 1 << 20, .format = true, .now_ns = test_now, .random = test_random};
+static const struct volume_options options = {.cache_bytes = 1 << 20,
+                                              .read_cache_bytes = 1 << 20,
+                                              .format = true,
+                                              .now_ns = test_now,
+                                              .random = test_random};
 
 static uint32_t complaints;
 static void complain(void *, const char *what)
@@ -409,7 +412,8 @@ static void an_older_volume_is_brought_up_to_date(void)
     for (uint32_t i = 0; i < STATEMENTS; i++)
         (void)sqlite3_reset(volume->statements[i]);
     CHECK_EQ(sqlite3_exec(volume->database,
-                          "BEGIN; DROP TABLE change; DROP TABLE space;"
+                          "BEGIN; DROP TABLE change; DROP TABLE space; DROP TABLE quota;"
+                          "ALTER TABLE node DROP COLUMN area;"
                           "DELETE FROM node WHERE number = -1; PRAGMA user_version = 1; COMMIT",
                           nullptr, nullptr, nullptr),
              SQLITE_OK);

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 constexpr uint32_t LABEL_VERSION = 1;
@@ -50,6 +51,13 @@ static struct {
     void (*random)(void *to, uint32_t bytes);
     struct area database, log;
     bool corrupted;
+    struct {
+        bool active, lost;
+        uint64_t page_count;    // that the database had
+        uint64_t reserve_pages; // at the end of its area
+        uint32_t kept_count;
+        uint32_t *kept; // for each page, from 1, which of the reserve has it; 0: none
+    } snapshot;
     alignas(8) uint8_t page[MEDIUM_PAGE]; // for pieces of pages
 } vfs;
 
@@ -95,6 +103,57 @@ static bool area_read_pages(const struct area *area, uint64_t offset, uint32_t c
     return vfs.medium->read(vfs.medium, area->first_page + offset / MEDIUM_PAGE, count, to);
 }
 
+// ---- The snapshot ------------------------------------------------------------------
+
+static uint64_t reserve_offset(uint32_t kept)
+{
+    return vfs.database.capacity_bytes - (uint64_t)kept * MEDIUM_PAGE;
+}
+
+// Copies a page away before it is written.  A snapshot that can't be kept is lost; the writer
+// isn't held up.
+static void snapshot_keep(uint64_t page)
+{
+    static alignas(8) uint8_t old[MEDIUM_PAGE];
+    if (!vfs.snapshot.active || vfs.snapshot.lost || page >= vfs.snapshot.page_count ||
+        vfs.snapshot.kept[page] != 0)
+        return;
+    uint32_t kept = vfs.snapshot.kept_count + 1;
+    vfs.snapshot.lost =
+        kept > vfs.snapshot.reserve_pages ||
+        !area_read_pages(&vfs.database, page * MEDIUM_PAGE, 1, old) ||
+        !vfs.medium->write(
+            vfs.medium, vfs.database.first_page + reserve_offset(kept) / MEDIUM_PAGE, 1, old);
+    if (vfs.snapshot.lost)
+        return;
+    vfs.snapshot.kept[page] = kept;
+    vfs.snapshot.kept_count = kept;
+}
+
+enum file_outcome vfs_snapshot_read(uint64_t page, void *to)
+{
+    uint64_t first = vfs.database.first_page;
+    if (vfs.snapshot.lost)
+        return FILE_OUTCOME_NO_SPACE;
+    if (page != 0 && (page < first || page - first >= vfs.snapshot.page_count)) {
+        memset(to, 0, MEDIUM_PAGE);
+        return FILE_OUTCOME_OK;
+    }
+    uint32_t kept = page == 0 ? 0 : vfs.snapshot.kept[page - first];
+    if (kept != 0)
+        page = first + reserve_offset(kept) / MEDIUM_PAGE;
+    return vfs.medium->read(vfs.medium, page, 1, to) ? FILE_OUTCOME_OK
+                                                     : FILE_OUTCOME_INPUT_OUTPUT;
+}
+
+void vfs_snapshot_end(void)
+{
+    free(vfs.snapshot.kept);
+    memset(&vfs.snapshot, 0, sizeof vfs.snapshot);
+}
+
+// ---- Writing and reading areas -------------------------------------------------------
+
 // Writes the buffer out.  The last page may be in it in part: what is behind that is taken from
 // the medium, unless it lies behind the file's end.
 static bool area_drain(struct area *area)
@@ -111,6 +170,9 @@ static bool area_drain(struct area *area)
     } else if (tail != 0) {
         memset(area->buffer + bytes, 0, MEDIUM_PAGE - tail);
     }
+    if (area == &vfs.database)
+        for (uint32_t i = 0; i < pages; i++)
+            snapshot_keep(area->buffer_start / MEDIUM_PAGE + i);
     if (!vfs.medium->write(vfs.medium, area->first_page + area->buffer_start / MEDIUM_PAGE,
                            pages, area->buffer))
         return false;
@@ -121,6 +183,17 @@ static bool area_drain(struct area *area)
         memmove(area->buffer, area->buffer + (start - area->buffer_start), tail);
     area->buffer_start = start;
     return true;
+}
+
+enum file_outcome vfs_snapshot_begin(uint64_t reserve_pages)
+{
+    if (!area_drain(&vfs.database))
+        return FILE_OUTCOME_INPUT_OUTPUT;
+    vfs.snapshot.page_count = vfs.database.size_bytes / MEDIUM_PAGE;
+    vfs.snapshot.reserve_pages = reserve_pages;
+    vfs.snapshot.kept = calloc(vfs.snapshot.page_count, sizeof *vfs.snapshot.kept);
+    vfs.snapshot.active = vfs.snapshot.kept != nullptr;
+    return vfs.snapshot.active ? FILE_OUTCOME_OK : FILE_OUTCOME_NO_SPACE;
 }
 
 // Makes the buffer end at an offset, so that what is written there can be added.
@@ -527,6 +600,7 @@ enum file_outcome vfs_start(struct medium *medium, bool format,
 void vfs_stop(void)
 {
     (void)sqlite3_shutdown();
+    vfs_snapshot_end();
 }
 
 bool vfs_is_corrupted(void)

@@ -30,6 +30,15 @@ struct vfs_facts {
                                           struct vfs_facts *out_facts);
 void vfs_stop(void);
 
+// Keeps what the database's pages hold now: of each that is written from then on, the old one is
+// copied to one of the last `reserve_pages` of its area, which SQLite doesn't use until
+// vfs_snapshot_end.  The log is empty.  NO_SPACE: no memory; INPUT_OUTPUT.
+[[nodiscard]] enum file_outcome vfs_snapshot_begin(uint64_t reserve_pages);
+void vfs_snapshot_end(void);
+// A page of the medium as it was then, with an empty log.  NO_SPACE: more was written than there
+// was room to keep.
+[[nodiscard]] enum file_outcome vfs_snapshot_read(uint64_t page, void *to);
+
 // Writes the label: what is flushed by now is a volume.  False: the medium failed.
 [[nodiscard]] bool vfs_label(void);
 

@@ -31,6 +31,10 @@ static const char *const schemas[] = {
     "CREATE TABLE space(one INTEGER PRIMARY KEY, version INTEGER NOT NULL,"
     " names INTEGER NOT NULL, history INTEGER NOT NULL, restoring INTEGER NOT NULL);"
     "INSERT INTO space VALUES(1, 0, 0, 0, 0);",
+    // Quotas.
+    "ALTER TABLE node ADD COLUMN area INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE quota(directory INTEGER PRIMARY KEY, around INTEGER NOT NULL,"
+    " most INTEGER NOT NULL, used INTEGER NOT NULL);",
 };
 constexpr int SCHEMA_VERSION = sizeof schemas / sizeof schemas[0];
 static_assert((int64_t)VOLUME_STORE == -1);
@@ -40,9 +44,9 @@ static const char *const texts[STATEMENTS] = {
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_LOOKUP] = "SELECT number, kind FROM node WHERE parent = ?1 AND name = ?2",
     [STATEMENT_NODE] = "SELECT kind, mode, parent, size, stored, version, modified, changed,"
-                       " accessed, created FROM node WHERE number = ?1",
+                       " accessed, created, area FROM node WHERE number = ?1",
     [STATEMENT_INSERT] = "INSERT INTO node VALUES(?1, ?2, ?3, ?4, ?5, ?6, 0, 1, ?7, ?7, ?7, ?7,"
-                         " ?8)",
+                         " ?8, ?9)",
     [STATEMENT_NAME] = "UPDATE node SET parent = ?2, name = ?3, changed = ?4 WHERE number = ?1",
     [STATEMENT_UNNAME] = "UPDATE node SET parent = 0, name = NULL, changed = ?2"
                          " WHERE number = ?1",
@@ -65,6 +69,11 @@ static const char *const texts[STATEMENTS] = {
     [STATEMENT_FREE_PAGES] = "PRAGMA freelist_count",
     [STATEMENT_COUNT_NODES] = "SELECT count(*) FROM node WHERE parent > 0",
     [STATEMENT_STORED] = "SELECT total(stored) FROM node WHERE parent = -1",
+    [STATEMENT_QUOTA] = "SELECT around, most, used FROM quota WHERE directory = ?1",
+    [STATEMENT_QUOTA_ADD] = "UPDATE quota SET used = used + ?2 WHERE directory = ?1",
+    [STATEMENT_QUOTA_INSERT] = "INSERT OR REPLACE INTO quota VALUES(?1, ?2, ?3, ?4)",
+    [STATEMENT_QUOTA_DELETE] = "DELETE FROM quota WHERE directory = ?1",
+    [STATEMENT_AREA_SET] = "UPDATE node SET area = ?2 WHERE number = ?1",
     [STATEMENT_SPACE] = "SELECT version, names, history, restoring FROM space",
     [STATEMENT_SPACE_SET] = "UPDATE space SET version = ?1, names = ?2, history = ?3,"
                             " restoring = ?4",
@@ -89,7 +98,7 @@ enum file_outcome volume_fault(struct volume *volume, int result)
     // the last sync is gone.
     if (volume->changing && sqlite3_get_autocommit(volume->database))
         volume->failed = true;
-    volume->last_number = 0;
+    volume->generation++;
     switch (result & 0xff) {
     case SQLITE_FULL:
         volume->failed |= volume->changing;
@@ -173,20 +182,30 @@ static enum file_outcome log_empty(struct volume *volume)
     return FILE_OUTCOME_OK;
 }
 
+enum file_outcome volume_settle(struct volume *volume)
+{
+    if (volume->failed)
+        return FILE_OUTCOME_INPUT_OUTPUT;
+    enum file_outcome outcome = commit(volume);
+    return outcome == FILE_OUTCOME_OK ? log_empty(volume) : outcome;
+}
+
 static enum file_outcome room_count(struct volume *volume)
 {
     uint64_t used = 0, unused = 0;
     enum file_outcome outcome = number_of(volume, STATEMENT_PAGES, &used);
     if (outcome == FILE_OUTCOME_OK)
         outcome = number_of(volume, STATEMENT_FREE_PAGES, &unused);
-    volume->pages_free = volume->pages_max - used + unused;
+    // A snapshot may have taken what lies behind.
+    volume->pages_free = (volume->pages_max > used ? volume->pages_max - used : 0) + unused;
+    volume->pages_used = used;
     return outcome;
 }
 
 enum file_outcome volume_prepare(struct volume *volume, uint64_t pages)
 {
     enum file_outcome outcome = FILE_OUTCOME_OK;
-    volume->last_number = 0;
+    volume->generation++;
     if (volume->failed)
         return FILE_OUTCOME_INPUT_OUTPUT;
     if (volume->pages_dirty + pages > volume->pages_dirty_max)
@@ -347,6 +366,8 @@ enum file_outcome volume_open(struct medium *medium, const struct volume_options
     if (volume == nullptr)
         return FILE_OUTCOME_NO_ACCESS;
     volume->options = *options;
+    volume->generation = 1;
+    volume->medium_pages = medium->page_count;
     enum file_outcome outcome = vfs_start(medium, options->format, options->random, &facts);
     if (outcome != FILE_OUTCOME_OK) {
         free(volume);
@@ -363,6 +384,8 @@ enum file_outcome volume_open(struct medium *medium, const struct volume_options
         outcome = statements_prepare(volume);
     if (outcome == FILE_OUTCOME_OK)
         outcome = log_empty(volume);
+    if (outcome == FILE_OUTCOME_OK)
+        volume->cache = cache_create(options->read_cache_bytes); // without memory, without it
     if (outcome == FILE_OUTCOME_OK)
         outcome = orphans_delete(volume);
     if (outcome == FILE_OUTCOME_OK)
@@ -386,5 +409,6 @@ void volume_close(struct volume *volume)
     (void)sqlite3_db_config(volume->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     (void)sqlite3_close_v2(volume->database);
     vfs_stop();
+    cache_destroy(volume->cache);
     free(volume);
 }

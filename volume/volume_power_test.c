@@ -15,7 +15,8 @@ enum {
     STATES = 48,
     CONTENT_MAX = 160'000,
     BLOBS = 8,
-    SNAPSHOTS = 4
+    SNAPSHOTS = 4,
+    QUOTA = 250'000
 };
 
 // What the volume should hold: files by place, their contents by number.
@@ -50,8 +51,11 @@ static void test_random(void *to, uint32_t bytes)
         ((uint8_t *)to)[i] = (uint8_t)rand();
 }
 
-static const struct volume_options options = {
-    .cache_bytes = 512 * 1024, .format = true, .now_ns = test_now, .random = test_random};
+static const struct volume_options options = {.cache_bytes = 512 * 1024,
+                                              .read_cache_bytes = 1 << 20,
+                                              .format = true,
+                                              .now_ns = test_now,
+                                              .random = test_random};
 
 static void complain(void *, const char *what)
 {
@@ -264,6 +268,10 @@ static enum file_outcome directory_step(struct model *model, uint32_t i)
         enum file_outcome outcome =
             volume_create(volume, VOLUME_ROOT, name_of(directory_names[i]), &creation, &node);
         model->present[i] = outcome == FILE_OUTCOME_OK;
+        // The first two have quotas, which volume_check adds up.
+        if (outcome == FILE_OUTCOME_OK && i < 2 &&
+            volume_quota_set(volume, node.number, QUOTA) != FILE_OUTCOME_OK)
+            return FILE_OUTCOME_INPUT_OUTPUT;
         return outcome;
     }
     for (uint32_t j = 0; j < NAMES; j++)
@@ -378,6 +386,21 @@ static bool snapshot_take(const struct model *model)
     return true;
 }
 
+// Begins a snapshot, or ends it, or reads a page of it.
+static bool snapshot_step(void)
+{
+    uint8_t page[MEDIUM_PAGE];
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    if (!volume_snapshot_is_open(volume))
+        outcome = volume_snapshot_begin(volume);
+    else if (rand() % 4 == 0)
+        volume_snapshot_end(volume);
+    else
+        outcome = volume_snapshot_read(volume, (uint64_t)rand() % 1024 * MEDIUM_PAGE, page,
+                                       sizeof page);
+    return outcome == FILE_OUTCOME_OK || outcome == FILE_OUTCOME_NO_SPACE;
+}
+
 // One operation, which adds a state; false when the power has gone.
 static bool step(void)
 {
@@ -388,6 +411,9 @@ static bool step(void)
         state_count = 1;
         return rand() % 4 != 0 || snapshot_take(&states[0]);
     }
+    // Somebody may be copying the volume meanwhile.
+    if (rand() % 16 == 0 && !snapshot_step())
+        return false;
     struct model *model = &states[state_count];
     *model = states[state_count - 1];
     uint32_t i = (uint32_t)rand() % DIRECTORIES, j = (uint32_t)rand() % NAMES;
@@ -396,8 +422,9 @@ static bool step(void)
                                     ? directory_step(model, i)
                                 : rand() % 6 == 0 ? rename_step(model, i, j)
                                                   : file_step(model, i, j);
-    // What fails for want of room has changed nothing.
-    if (outcome == FILE_OUTCOME_NO_SPACE)
+    // What fails for want of room, or would exchange what other quotas count, changes nothing.
+    if (outcome == FILE_OUTCOME_NO_SPACE || outcome == FILE_OUTCOME_QUOTA_EXCEEDED ||
+        outcome == FILE_OUTCOME_OTHER_SERVICE)
         return true;
     if (outcome != FILE_OUTCOME_OK)
         return false;

@@ -2,6 +2,8 @@
 // Volumes on a medium in memory: contents, names, room, and damage.
 #include "medium_test.h"
 
+#include "parts.h"
+
 #include <test/test.h>
 #include <volume/volume.h>
 
@@ -21,8 +23,11 @@ static void test_random(void *to, uint32_t bytes)
         ((uint8_t *)to)[i] = (uint8_t)rand();
 }
 
-static const struct volume_options options = {
-    .cache_bytes = 1 << 20, .format = true, .now_ns = test_now, .random = test_random};
+static const struct volume_options options = {.cache_bytes = 1 << 20,
+                                              .read_cache_bytes = 1 << 20,
+                                              .format = true,
+                                              .now_ns = test_now,
+                                              .random = test_random};
 
 static void complain(void *, const char *)
 {
@@ -279,6 +284,227 @@ static void a_full_volume_says_so_and_keeps_what_it_has(void)
     end();
 }
 
+static uint64_t free_below(uint64_t directory)
+{
+    struct volume_quota quota = {};
+    CHECK_EQ(volume_quota_room(volume, directory, &quota), FILE_OUTCOME_OK);
+    return quota.free_bytes;
+}
+
+static void check_whole(void)
+{
+    CHECK_EQ(volume_check(volume, complain, nullptr), FILE_OUTCOME_OK);
+}
+
+static void who_exceeds_a_quota_is_told_and_nobody_else(void)
+{
+    static uint8_t bytes[60'000];
+    const struct volume_creation creation = {.kind = FILE_KIND_FILE};
+    struct volume_node node;
+    begin(1024);
+    uint64_t a = make(VOLUME_ROOT, "a", FILE_KIND_DIRECTORY);
+    uint64_t other = make(VOLUME_ROOT, "other", FILE_KIND_FILE);
+    CHECK_EQ(free_below(a), UINT64_MAX);
+    CHECK_EQ(volume_quota_set(volume, other, 1), FILE_OUTCOME_NOT_DIRECTORY);
+    CHECK_EQ(volume_quota_set(volume, a, 100'000), FILE_OUTCOME_OK);
+    uint64_t file = make(a, "file", FILE_KIND_FILE);
+    CHECK_EQ(free_below(a), 100'000 - 512);
+    CHECK_EQ(volume_write(volume, file, 0, bytes, 60'000), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_write(volume, file, 60'000, bytes, 60'000), FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK_EQ(volume_write(volume, file, 10'000, bytes, 50'000), FILE_OUTCOME_OK); // no more
+    CHECK_EQ(volume_write(volume, other, 0, bytes, 60'000), FILE_OUTCOME_OK);
+    struct volume_stat stat;
+    CHECK_EQ(volume_stat(volume, file, &stat), FILE_OUTCOME_OK);
+    CHECK_EQ(stat.size_bytes, 60'000);
+    check_whole();
+    // Names count too.
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    uint32_t names = 0;
+    for (char name[16]; outcome == FILE_OUTCOME_OK && names < 1000; names++) {
+        snprintf(name, sizeof name, "%u", names);
+        outcome = volume_create(volume, a, name_of(name), &creation, &node);
+    }
+    CHECK_EQ(outcome, FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK(names < 100);
+    make(VOLUME_ROOT, "free", FILE_KIND_FILE);
+    CHECK_EQ(volume_truncate(volume, file, 100), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    uint64_t before = free_below(a);
+    volume_close(volume);
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+    CHECK_EQ(free_below(a), before);
+    // A limit below what is taken up stops growth alone.
+    CHECK_EQ(volume_quota_set(volume, a, 1), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_write(volume, file, 0, bytes, 64), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_write(volume, file, 65'536, bytes, 1), FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK_EQ(volume_quota_set(volume, a, 0), FILE_OUTCOME_NOT_EMPTY);
+    end();
+}
+
+static void quotas_lie_in_each_other(void)
+{
+    static uint8_t bytes[40'000];
+    begin(1024);
+    uint64_t outer = make(VOLUME_ROOT, "outer", FILE_KIND_DIRECTORY);
+    CHECK_EQ(volume_quota_set(volume, outer, 200'000), FILE_OUTCOME_OK);
+    uint64_t inner = make(outer, "inner", FILE_KIND_DIRECTORY);
+    CHECK_EQ(volume_quota_set(volume, inner, 1'000'000), FILE_OUTCOME_OK);
+    uint64_t below = make(inner, "below", FILE_KIND_DIRECTORY);
+    uint64_t file = make(below, "file", FILE_KIND_FILE);
+    for (uint32_t at = 0; at < 120'000; at += 40'000)
+        CHECK_EQ(volume_write(volume, file, at, bytes, sizeof bytes), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_write(volume, file, 160'000, bytes, sizeof bytes),
+             FILE_OUTCOME_QUOTA_EXCEEDED); // the outer one's
+    CHECK(free_below(inner) < 100'000);
+    check_whole();
+    // A file moves with what it takes up; a directory would have to be counted again.
+    uint64_t large = make(VOLUME_ROOT, "large", FILE_KIND_FILE);
+    for (uint32_t at = 0; at < 120'000; at += 40'000)
+        CHECK_EQ(volume_write(volume, large, at, bytes, sizeof bytes), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_rename(volume, large, inner, name_of("large"), 0, false),
+             FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK_EQ(volume_rename(volume, file, outer, name_of("moved"), 0, false), FILE_OUTCOME_OK);
+    check_whole();
+    CHECK_EQ(volume_rename(volume, file, VOLUME_ROOT, name_of("file"), 0, false),
+             FILE_OUTCOME_OK);
+    check_whole();
+    CHECK_EQ(volume_rename(volume, large, inner, name_of("large"), 0, false), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_rename(volume, below, VOLUME_ROOT, name_of("below"), 0, false),
+             FILE_OUTCOME_OTHER_SERVICE);
+    CHECK_EQ(volume_rename(volume, file, inner, name_of("large"), large, true),
+             FILE_OUTCOME_OTHER_SERVICE);
+    CHECK_EQ(volume_rename(volume, inner, outer, name_of("renamed"), 0, false),
+             FILE_OUTCOME_OK);
+    check_whole();
+    // What was removed is charged until nobody has it open.
+    uint64_t before = free_below(inner);
+    CHECK_EQ(volume_remove(volume, large), FILE_OUTCOME_OK);
+    CHECK_EQ(free_below(inner), before);
+    CHECK_EQ(volume_remove(volume, below), FILE_OUTCOME_OK);
+    volume_forget(volume, below);
+    CHECK_EQ(volume_remove(volume, inner), FILE_OUTCOME_OK);
+    volume_forget(volume, inner);
+    check_whole();
+    before = free_below(outer);
+    volume_forget(volume, large); // the last of an area whose directory is gone
+    CHECK(free_below(outer) > before + 120'000);
+    check_whole();
+    CHECK_EQ(volume_quota_set(volume, outer, 0), FILE_OUTCOME_OK);
+    CHECK_EQ(free_below(outer), UINT64_MAX);
+    end();
+}
+
+static void what_was_read_is_read_again_as_it_was_written_since(void)
+{
+    static uint8_t bytes[100'000], found[100'000];
+    uint32_t count;
+    begin(1024);
+    uint64_t node = make(VOLUME_ROOT, "file", FILE_KIND_FILE);
+    CHECK_EQ(write_all(node, 0, bytes, sizeof bytes), FILE_OUTCOME_OK);
+    for (int i = 0; i < 200; i++) {
+        CHECK_EQ(volume_read(volume, node, 0, found, sizeof found, &count), FILE_OUTCOME_OK);
+        CHECK(count == sizeof found && memcmp(found, bytes, count) == 0);
+        uint32_t offset = (uint32_t)rand() % 90'000;
+        test_random(bytes + offset, 100);
+        CHECK_EQ(volume_write(volume, node, offset, bytes + offset, 100), FILE_OUTCOME_OK);
+    }
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    // What was lost isn't read either.
+    CHECK_EQ(volume_write(volume, node, 0, "lost", 4), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_read(volume, node, 0, found, sizeof found, &count), FILE_OUTCOME_OK);
+    medium->calls_left = 0;
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_INPUT_OUTPUT);
+    medium->calls_left = -1;
+    medium->off = false;
+    if (volume_read(volume, node, 0, found, 4, &count) == FILE_OUTCOME_OK)
+        CHECK(memcmp(found, bytes, 4) == 0);
+    volume_close(volume);
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+    end();
+}
+
+// What a snapshot is read to, and then is a medium itself.
+static void check_snapshot(const uint8_t *image, uint64_t pages, const uint8_t *expected,
+                           uint32_t bytes)
+{
+    static uint8_t found[400'000];
+    uint32_t count = 0;
+    struct test_medium *kept = medium;
+    volume_close(volume);
+    medium = test_medium_create(pages);
+    memcpy(medium->current, image, pages * MEDIUM_PAGE);
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+    check_whole();
+    CHECK_EQ(volume_read(volume, lookup(VOLUME_ROOT, "file"), 0, found, sizeof found, &count),
+             FILE_OUTCOME_OK);
+    CHECK(count == bytes && memcmp(found, expected, bytes) == 0);
+    volume_close(volume);
+    test_medium_destroy(medium);
+    medium = kept;
+    CHECK_EQ(open_again(), FILE_OUTCOME_OK);
+}
+
+static void a_snapshot_is_what_there_was_whoever_writes_meanwhile(void)
+{
+    static uint8_t old[300'000], new[300'000], image[2048 * MEDIUM_PAGE];
+    begin(2048);
+    uint64_t node = make(VOLUME_ROOT, "file", FILE_KIND_FILE);
+    test_random(old, sizeof old);
+    CHECK_EQ(write_all(node, 0, old, sizeof old), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_snapshot_begin(volume), FILE_OUTCOME_OK); // what isn't synced is in it
+    CHECK_EQ(volume_snapshot_begin(volume), FILE_OUTCOME_BUSY);
+    CHECK_EQ(volume_snapshot_bytes(volume), sizeof image);
+    for (uint32_t at = 0; at < sizeof image;) {
+        uint32_t step = 1 + (uint32_t)rand() % 100'000; // between the reads everything changes
+        step = step < sizeof image - at ? step : (uint32_t)sizeof image - at;
+        CHECK_EQ(volume_snapshot_read(volume, at, image + at, step), FILE_OUTCOME_OK);
+        at += step;
+        test_random(new, sizeof new);
+        CHECK_EQ(write_all(node, 0, new, sizeof new), FILE_OUTCOME_OK);
+        CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+        char name[16];
+        snprintf(name, sizeof name, "%u", at);
+        make(VOLUME_ROOT, name, FILE_KIND_FILE);
+    }
+    check_whole();
+    volume_snapshot_end(volume);
+    CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    check_snapshot(image, 2048, old, sizeof old);
+    end();
+}
+
+static void a_snapshot_without_room_is_lost_and_nothing_else(void)
+{
+    static uint8_t bytes[60'000];
+    struct volume_room before, after;
+    uint8_t page[MEDIUM_PAGE];
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    begin(512);
+    uint64_t nodes[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        char name[2] = {(char)('a' + i)};
+        nodes[i] = make(VOLUME_ROOT, name, FILE_KIND_FILE);
+        for (uint32_t at = 0; at < 180'000; at += sizeof bytes)
+            CHECK_EQ(volume_write(volume, nodes[i], at, bytes, sizeof bytes), FILE_OUTCOME_OK);
+    }
+    CHECK_EQ(volume_room(volume, &before), FILE_OUTCOME_OK);
+    CHECK_EQ(volume_snapshot_begin(volume), FILE_OUTCOME_OK);
+    for (uint32_t i = 0; i < 9; i++) {
+        test_random(bytes, sizeof bytes);
+        CHECK_EQ(volume_write(volume, nodes[i % 3], i / 3 * 60'000, bytes, sizeof bytes),
+                 FILE_OUTCOME_OK);
+        CHECK_EQ(volume_sync(volume), FILE_OUTCOME_OK);
+    }
+    CHECK_EQ(volume_settle(volume), FILE_OUTCOME_OK);
+    outcome = volume_snapshot_read(volume, 0, page, sizeof page);
+    CHECK_EQ(outcome, FILE_OUTCOME_NO_SPACE);
+    check_whole();
+    volume_snapshot_end(volume);
+    CHECK_EQ(volume_room(volume, &after), FILE_OUTCOME_OK);
+    CHECK_EQ(after.free_bytes, before.free_bytes);
+    end();
+}
+
 // ---- Damage ------------------------------------------------------------------------
 
 static void a_medium_that_fails_is_an_outcome(void)
@@ -371,6 +597,11 @@ int main(void)
     RUN(a_removed_file_lives_until_it_is_forgotten);
     RUN(a_listing_has_each_entry_once);
     RUN(a_full_volume_says_so_and_keeps_what_it_has);
+    RUN(who_exceeds_a_quota_is_told_and_nobody_else);
+    RUN(quotas_lie_in_each_other);
+    RUN(what_was_read_is_read_again_as_it_was_written_since);
+    RUN(a_snapshot_is_what_there_was_whoever_writes_meanwhile);
+    RUN(a_snapshot_without_room_is_lost_and_nothing_else);
     RUN(a_medium_that_fails_is_an_outcome);
     RUN(a_changed_page_is_never_taken_for_what_was_written);
     RUN(what_is_no_volume_is_refused);

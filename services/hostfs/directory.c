@@ -976,6 +976,16 @@ static void on_sync(void *context, struct capos_server_call *call)
         call, &(struct directory_sync_results){.outcome = sync_all(worker->exchange)});
 }
 
+// Quotas are the host's to set.
+static void on_set_quota(void *context, struct capos_server_call *call,
+                         const struct directory_set_quota_params *params)
+{
+    struct worker *worker = context;
+    if (path_take(call, &worker->path, params->path, false))
+        directory_set_quota_reply(
+            call, &(struct directory_set_quota_results){.outcome = FILE_OUTCOME_NOT_SUPPORTED});
+}
+
 const struct directory_server_ops directory_ops = {
     .open_read_only = on_open_read_only,
     .open_read_only_directory = on_open_read_only_directory,
@@ -992,4 +1002,5 @@ const struct directory_server_ops directory_ops = {
     .rename = on_rename,
     .set_attributes = on_set_attributes,
     .sync = on_sync,
+    .set_quota = on_set_quota,
 };

@@ -6,6 +6,7 @@
 //     main.c        what a volume has, for tree; blobs as files
 //     blobs.c       the methods of Store
 //     namespace.c   the methods of Namespace
+//     snapshot.c    the whole disk as a file, to be copied while it is in use
 //
 // The volume (volume/) has everything that is kept; here are only the nodes that somebody has
 // open.  A disk of zeros becomes a new volume.
@@ -35,6 +36,7 @@
 #include <string.h>
 
 constexpr uint32_t CACHE_BYTES = 6 << 20;
+constexpr uint32_t READ_CACHE_BYTES = 4 << 20;
 constexpr uint32_t BUCKETS = 256;
 constexpr uint32_t LOOSE_MAX = 4;
 
@@ -306,6 +308,24 @@ static void on_info(struct tree *, struct directory_info_results *out_info)
     };
 }
 
+static enum file_outcome on_set_quota(struct tree *, struct tree_node *directory,
+                                      uint64_t limit_bytes)
+{
+    return volume_quota_set(volume, number_of(directory), limit_bytes);
+}
+
+static void on_quota(struct tree *, struct tree_node *directory,
+                     struct directory_info_results *info)
+{
+    struct volume_quota quota;
+    if (volume_quota_room(volume, number_of(directory), &quota) != FILE_OUTCOME_OK)
+        return;
+    if (quota.total_bytes < info->total_bytes)
+        info->total_bytes = quota.total_bytes;
+    if (quota.free_bytes < info->free_bytes)
+        info->free_bytes = quota.free_bytes;
+}
+
 static void on_forget(struct tree *, struct tree_node *head)
 {
     struct node *node = node_of(head);
@@ -333,6 +353,8 @@ static const struct tree_ops ops = {
     .truncate = on_truncate,
     .sync = on_sync,
     .info = on_info,
+    .set_quota = on_set_quota,
+    .quota = on_quota,
     .forget = on_forget,
 };
 
@@ -391,8 +413,11 @@ static void random_bytes(void *to, uint32_t bytes)
 
 static void volume_start(void)
 {
-    static const struct volume_options options = {
-        .cache_bytes = CACHE_BYTES, .format = true, .now_ns = now_ns, .random = random_bytes};
+    static const struct volume_options options = {.cache_bytes = CACHE_BYTES,
+                                                  .read_cache_bytes = READ_CACHE_BYTES,
+                                                  .format = true,
+                                                  .now_ns = now_ns,
+                                                  .random = random_bytes};
     block_device_cap device;
     const char *problem;
     if (block_device_cap_find("device", &device) != STATUS_OK ||
@@ -432,6 +457,7 @@ int main(void)
     buckets[VOLUME_ROOT % BUCKETS] = &root;
     tree_init(&tree, &ops, &root.head);
     tree_export(WORD_ROOT, &tree, &root.head);
+    snapshot_export();
     enum status status = tree_service_start(endpoint.id, memory.id, on_call, nullptr);
     if (status != STATUS_OK)
         capos_panic("store: can't start to serve: %s", status_name(status));

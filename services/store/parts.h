@@ -9,6 +9,7 @@
 constexpr uint64_t WORD_ROOT = 1;
 constexpr uint64_t WORD_STORE = 2;
 constexpr uint64_t WORD_NAMESPACE = 3;
+constexpr uint64_t WORD_SNAPSHOT = 4;
 
 extern struct volume *volume;
 extern endpoint_cap endpoint;
@@ -37,6 +38,9 @@ static inline void refuse(struct capos_server_call *call, const char *reason)
 {
     capos_server_fail(call, STATUS_INVALID_ARGUMENT, reason);
 }
+
+// Makes the ReadOnlyDirectory of the disk's snapshot.
+void snapshot_export(void);
 
 void store_on_call(struct capos_server_call *call);
 // Of Namespace and ReadOnlyNamespace.

@@ -43,12 +43,35 @@ def the_store_does_what_every_file_service_does():
 def a_store_keeps_blobs_and_names():
     with folder_of_disks() as folder:
         disk = os.path.join(folder, 'disk')
+        out = os.path.join(folder, 'out')
+        os.mkdir(out)
         done = capos('run', '--system', 'test-disk', '--mem', '128', '--cpus', '2',
-                     '--disk', f'{disk}:64M', '--grant', 'store', '--grant', 'namespace',
-                     'store_test')
+                     '--disk', f'{disk}:16M', '--grant', 'store', '--grant', 'namespace',
+                     '--grant', 'snapshot', '--dir', f'{out}:out:rw', 'store_test')
         failed = [line for line in done.stdout.splitlines() if line.startswith(b'FAIL')]
         assert done.returncode == 0 and not failed, (failed, done.stderr[-500:])
-        assert done.stdout.count(b'\nok ') >= 15, done.stdout
+        assert done.stdout.count(b'\nok ') >= 16 and b'skip' not in done.stdout, done.stdout
+        is_clean(disk)
+        # What was copied meanwhile is a disk as it was before.
+        copy = os.path.join(out, 'copy')
+        is_clean(copy)
+        expect(capos('disk', 'get', copy, 'before'), 0, b'before')
+        listing = capos('disk', 'ls', copy).stdout
+        assert b'during' not in listing, listing
+
+
+def a_quota_is_for_programs_too():
+    with folder_of_disks() as folder:
+        disk, large = os.path.join(folder, 'disk'), os.path.join(folder, 'large')
+        with open(large, 'wb') as file:
+            file.write(bytes(200_000))
+        expect(capos('run', '--disk', f'{disk}:8M', 'mkdir', '-q', '100000', 'disk/small'), 0)
+        for _ in range(2):
+            done = capos('run', '--disk', disk, '--dir', f'{folder}:host:ro', 'cp',
+                         'host/large', 'disk/small/large')
+            expect(done, 1, b'', 'quota')
+        expect(capos('run', '--disk', disk, '--dir', f'{folder}:host:ro', 'cp', 'host/large',
+                     'disk/large'), 0)
         is_clean(disk)
 
 
@@ -166,7 +189,7 @@ def a_machine_that_is_killed_leaves_a_clean_disk():
 
 
 main([the_store_does_what_every_file_service_does, a_store_keeps_blobs_and_names,
-      versions_are_kept_from_machine_to_machine,
+      versions_are_kept_from_machine_to_machine, a_quota_is_for_programs_too,
       a_file_of_a_machine_is_there_in_the_next_and_on_the_host, what_is_no_disk_stays_as_it_is,
       several_disks_have_names_beside_a_terminal_and_other_directories,
       a_disk_that_cannot_be_is_refused, a_machine_that_is_killed_leaves_a_clean_disk])

@@ -565,6 +565,7 @@ static void check_refused(const void *path, size_t bytes)
                                   (directory_cap){}, &outcome),
                  expected);
     CHECK_STATUS(directory_create_symlink(dir, path, bytes, "f", 1, &outcome), expected);
+    CHECK_STATUS(directory_set_quota(dir, path, bytes, 1, &outcome), expected);
     CHECK_STATUS(directory_read_symlink(dir, path, bytes, &outcome, target, sizeof target,
                                         &target_bytes),
                  expected);
@@ -577,6 +578,97 @@ static void check_refused(const void *path, size_t bytes)
                                 nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
                                 nullptr),
                  expected);
+}
+
+static enum file_outcome set_quota(directory_cap from, const char *path, uint64_t limit_bytes)
+{
+    enum file_outcome outcome = FILE_OUTCOME_OK;
+    CHECK_OK(directory_set_quota(from, path, strlen(path), limit_bytes, &outcome));
+    return outcome;
+}
+
+static uint64_t free_below(const char *path)
+{
+    struct capos_directory below;
+    uint64_t free_bytes = 0;
+    if (!CHECK_DONE(capos_directory_open(&base, path, &below), 0))
+        return 0;
+    CHECK_OK(directory_info((directory_cap){below.id}, nullptr, nullptr, nullptr, nullptr,
+                            nullptr, nullptr, nullptr, &free_bytes, nullptr, nullptr, nullptr));
+    capos_directory_close(&below);
+    return free_bytes;
+}
+
+// A directory "q" with so much room; false if the service has no quotas.
+static bool quota_begin(uint64_t limit_bytes)
+{
+    CHECK_DONE(capos_directory_create(&base, "q"), 0);
+    enum file_outcome outcome = set_quota(dir, "q", limit_bytes);
+    if (outcome == FILE_OUTCOME_OK)
+        return true;
+    CHECK_EQ(outcome, FILE_OUTCOME_NOT_SUPPORTED);
+    CHECK_DONE(remove_any("q"), 0);
+    test_skip("the service has no quotas");
+    return false;
+}
+
+static void a_quota_limits_what_is_below_it(void)
+{
+    static uint8_t data[100'000];
+    if (!quota_begin(65'536))
+        return;
+    CHECK_EQ(free_below("q"), 65'536);
+    CHECK_DONE(capos_directory_create(&base, "q/inner"), 0);
+    CHECK_DONE(capos_file_save(&base, "q/inner/f", data, 20'000), 0);
+    CHECK_DONE(capos_file_save(&base, "q/g", data, sizeof data), FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK_DONE(capos_file_save(&base, "beside", data, sizeof data), 0);
+    CHECK_DONE(
+        capos_file_rename(&base, "beside", &base, "q/beside", DIRECTORY_REPLACEMENT_REPLACE),
+        FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK_DONE(remove_any("q/g"), 0);
+    CHECK_DONE(capos_file_rename(&base, "q/inner/f", &base, "f", DIRECTORY_REPLACEMENT_REPLACE),
+               0);
+    CHECK_EQ(free_below("q"), 65'536 - 512); // the directory that is left
+    CHECK_EQ(set_quota(dir, "q", 0), FILE_OUTCOME_NOT_EMPTY);
+    CHECK_EQ(set_quota(dir, "q", 1), FILE_OUTCOME_OK);
+    CHECK_DONE(save("q/h", "no room"), FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK_EQ(set_quota(dir, "f", 1), FILE_OUTCOME_NOT_DIRECTORY);
+    CHECK_DONE(remove_any("q/inner"), 0);
+    CHECK_EQ(set_quota(dir, "q", 0), FILE_OUTCOME_OK);
+    CHECK_DONE(capos_file_save(&base, "q/i", data, sizeof data), 0);
+    CHECK_EQ(set_quota(dir, "q", 1), FILE_OUTCOME_NOT_EMPTY);
+    CHECK_DONE(remove_any("q/i"), 0);
+    CHECK_DONE(remove_any("q"), 0);
+    CHECK_DONE(remove_any("f"), 0);
+    CHECK_DONE(remove_any("beside"), 0);
+}
+
+// Through whatever path: who holds a directory sets the limits of those below it alone.
+static void nobody_changes_what_limits_them(void)
+{
+    struct capos_directory below;
+    if (!quota_begin(65'536))
+        return;
+    CHECK_DONE(capos_directory_open(&base, "q", &below), 0);
+    directory_cap held = {below.id};
+    enum file_outcome outcome;
+    CHECK_STATUS(directory_set_quota(held, "", 0, 1 << 20, &outcome), STATUS_INVALID_ARGUMENT);
+    CHECK_DONE(capos_directory_create(&below, "d"), 0);
+    static const char *const links[][2] = {{"self", "."}, {"back", "d/.."}};
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_OK(directory_create_symlink(held, links[i][0], 4, links[i][1],
+                                          strlen(links[i][1]), &outcome));
+        CHECK_EQ(set_quota(held, links[i][0], 1 << 20), FILE_OUTCOME_SYMLINK);
+        CHECK_DONE(capos_file_remove(&below, links[i][0], DIRECTORY_REMOVAL_ANY), 0);
+    }
+    // A limit of its own below is no way around the one above.
+    CHECK_EQ(set_quota(held, "d", 1 << 20), FILE_OUTCOME_OK);
+    static uint8_t data[100'000];
+    CHECK_DONE(capos_file_save(&below, "d/f", data, sizeof data), FILE_OUTCOME_QUOTA_EXCEEDED);
+    CHECK_DONE(capos_file_remove(&below, "d/f", DIRECTORY_REMOVAL_ANY), 0);
+    CHECK_DONE(capos_file_remove(&below, "d", DIRECTORY_REMOVAL_ANY), 0);
+    capos_directory_close(&below);
+    CHECK_DONE(remove_any("q"), 0);
 }
 
 static void hostile_paths_are_refused_by_every_method(void)
@@ -1099,6 +1191,8 @@ static const struct suite_test writable_suite[] = {
     TEST(rename_moves_and_replaces),
     TEST(rename_goes_between_two_held_directories),
     TEST(rename_exchanges_two_names),
+    TEST(a_quota_limits_what_is_below_it),
+    TEST(nobody_changes_what_limits_them),
     TEST(hostile_paths_are_refused_by_every_method),
     TEST(symlinks_never_lead_out),
     TEST(symlinks_are_followed_within),

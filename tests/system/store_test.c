@@ -11,6 +11,7 @@
 #include <gen/capos/memory_budget.h>
 #include <gen/capos/memory_object.h>
 #include <gen/capos/store.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -455,6 +456,47 @@ static void a_watch_completes_when_a_name_is_changed(void)
     CHECK_EQ(remove_blob(hash), FILE_OUTCOME_OK);
 }
 
+// ---- The whole disk ----------------------------------------------------------------
+
+// Copies the disk to "out", if that was granted, and changes it at each step; the host looks at
+// the copy.
+static void a_disk_is_copied_while_others_write(void)
+{
+    static uint8_t piece[65536], data[3000];
+    struct capos_directory disk, snapshot, out;
+    struct capos_file from, to;
+    size_t bytes = sizeof piece;
+    char name[32];
+    if (capos_directory_find("out", &out) != 0) {
+        test_skip("there is no directory to copy to");
+        return;
+    }
+    if (!CHECK_EQ(capos_directory_find("disk", &disk), 0) ||
+        !CHECK_EQ(capos_directory_find("snapshot", &snapshot), 0) ||
+        !CHECK_EQ(capos_file_save(&disk, "before", "before", 6), 0) ||
+        !CHECK_EQ(capos_file_open(&snapshot, "disk", CAPOS_FILE_READ, &from), 0) ||
+        !CHECK_EQ(capos_file_open(&out, "copy", CAPOS_FILE_WRITE | CAPOS_FILE_CREATE, &to), 0))
+        return;
+    for (uint64_t offset = 0; bytes == sizeof piece; offset += bytes) {
+        if (!CHECK_EQ(capos_file_read(&from, offset, piece, sizeof piece, &bytes), 0) ||
+            !CHECK_EQ(capos_file_write(&to, offset, piece, bytes), 0))
+            break;
+        memset(data, (int)(offset >> 16), sizeof data);
+        snprintf(name, sizeof name, "during-%u", (unsigned)(offset >> 16) % 50);
+        CHECK_EQ(capos_file_save(&disk, name, data, sizeof data), 0);
+    }
+    capos_file_close(&from);
+    capos_file_close(&to);
+    CHECK_EQ(capos_file_open(&snapshot, "else", CAPOS_FILE_READ, &from),
+             FILE_OUTCOME_NOT_FOUND);
+    CHECK_EQ(capos_file_save(&snapshot, "disk", "x", 1), FILE_OUTCOME_READ_ONLY);
+    for (unsigned i = 0; i < 50; i++) {
+        snprintf(name, sizeof name, "during-%u", i);
+        (void)capos_file_remove(&disk, name, DIRECTORY_REMOVAL_ANY);
+    }
+    CHECK_EQ(capos_file_remove(&disk, "before", DIRECTORY_REMOVAL_ANY), 0);
+}
+
 // ---- Several at once ---------------------------------------------------------------
 
 // Counts on under a name: reads the number, puts the next one, and leads the name there if nobody
@@ -546,6 +588,7 @@ static void tests(void)
     RUN(a_snapshot_is_restored_in_one_step);
     RUN(what_was_narrowed_changes_nothing);
     RUN(a_watch_completes_when_a_name_is_changed);
+    RUN(a_disk_is_copied_while_others_write);
     RUN(two_who_count_lose_nothing);
     RUN(who_was_granted_neither_reaches_neither);
 }

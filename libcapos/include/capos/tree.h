@@ -156,6 +156,13 @@ struct tree_ops {
     // Makes a file, or a directory with all below it, durable.  Absent: nothing is to do.
     enum file_outcome (*sync)(struct tree *tree, struct tree_node *node, bool data_only);
     void (*info)(struct tree *tree, struct directory_info_results *out_info);
+    // Limits what all below a directory, which isn't the tree's root, may take up; 0: no limit.
+    enum file_outcome (*set_quota)(struct tree *tree, struct tree_node *directory,
+                                   uint64_t limit_bytes);
+    // Lowers the room that `info` told to what the limits of a directory leave.  Absent: there
+    // are none.
+    void (*quota)(struct tree *tree, struct tree_node *directory,
+                  struct directory_info_results *info);
     // Nobody has a reference any more.
     void (*forget)(struct tree *tree, struct tree_node *node);
     // The last handle is gone, and the tree with it.  Absent: it stays.

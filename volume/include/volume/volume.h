@@ -33,8 +33,9 @@ constexpr uint32_t VOLUME_WRITE_BYTES_MAX = 64 * 1024;
 struct volume;
 
 struct volume_options {
-    uint32_t cache_bytes; // memory for pages, besides some hundred KiB
-    bool format;          // make a volume on a medium whose first page is zero
+    uint32_t cache_bytes;      // memory for pages, besides some hundred KiB
+    uint32_t read_cache_bytes; // and for what is read again and again
+    bool format;               // make a volume on a medium whose first page is zero
     int64_t (*now_ns)(void);
     void (*random)(void *to, uint32_t bytes);
 };
@@ -81,7 +82,7 @@ struct volume_attributes {
 [[nodiscard]] enum file_outcome volume_lookup(struct volume *volume, uint64_t directory,
                                               struct wire_data name,
                                               struct volume_node *out_node);
-// The name is free.  NO_SPACE; NOT_FOUND: the directory is removed.
+// The name is free.  NO_SPACE, QUOTA_EXCEEDED; NOT_FOUND: the directory is removed.
 [[nodiscard]] enum file_outcome volume_create(struct volume *volume, uint64_t directory,
                                               struct wire_data name,
                                               const struct volume_creation *creation,
@@ -90,7 +91,8 @@ struct volume_attributes {
 [[nodiscard]] enum file_outcome volume_remove(struct volume *volume, uint64_t node);
 // Gives a node another name, which leads to `replaced`, or to nothing (0).  What is replaced
 // is removed, or, with `exchange`, gets the node's old name.  INTO_ITSELF, NOT_EMPTY,
-// NO_SPACE, NOT_FOUND: the directory is removed.
+// NO_SPACE, QUOTA_EXCEEDED; NOT_FOUND: the directory is removed; OTHER_SERVICE: other limits
+// apply there, and it is no file (or two are to be exchanged).
 [[nodiscard]] enum file_outcome volume_rename(struct volume *volume, uint64_t node,
                                               uint64_t to_directory, struct wire_data to_name,
                                               uint64_t replaced, bool exchange);
@@ -124,11 +126,29 @@ struct volume_entry {
 [[nodiscard]] enum file_outcome volume_read(struct volume *volume, uint64_t node,
                                             uint64_t offset, void *to, uint32_t bytes,
                                             uint32_t *out_read);
-// All or nothing, up to VOLUME_WRITE_BYTES_MAX at a time.  NO_SPACE, TOO_LARGE.
+// All or nothing, up to VOLUME_WRITE_BYTES_MAX at a time.  NO_SPACE, QUOTA_EXCEEDED, TOO_LARGE.
 [[nodiscard]] enum file_outcome volume_write(struct volume *volume, uint64_t node,
                                              uint64_t offset, const void *from, uint32_t bytes);
 [[nodiscard]] enum file_outcome volume_truncate(struct volume *volume, uint64_t node,
                                                 uint64_t size_bytes);
+
+// ---- Quotas ------------------------------------------------------------------------
+
+constexpr uint64_t VOLUME_QUOTA_BYTES_MAX = UINT64_C(1) << 60;
+
+// Limits what all below a directory may take up, 512 bytes for each name included; what would
+// be more ends with QUOTA_EXCEEDED and changes nothing.  0: no limit.  NOT_EMPTY: the directory
+// has entries and no limit, or is to have none; NOT_DIRECTORY; NO_SPACE; NOT_SUPPORTED: 8
+// limits apply to it already.  A limit may be less than what is taken up.
+[[nodiscard]] enum file_outcome volume_quota_set(struct volume *volume, uint64_t directory,
+                                                 uint64_t limit_bytes);
+
+struct volume_quota {
+    uint64_t total_bytes, free_bytes; // UINT64_MAX: no limit applies
+};
+// The tightest of the limits that apply to a directory.
+[[nodiscard]] enum file_outcome volume_quota_room(struct volume *volume, uint64_t directory,
+                                                  struct volume_quota *out_quota);
 
 // ---- The whole ---------------------------------------------------------------------
 
@@ -141,6 +161,18 @@ struct volume_room {
 };
 [[nodiscard]] enum file_outcome volume_room(struct volume *volume,
                                             struct volume_room *out_room);
+
+// A snapshot: all of the medium as it is now, while the volume goes on being used.  It is a
+// volume itself.  Until it ends, pages that change are kept in a part of the free room.  One at
+// a time: BUSY; NO_SPACE: there is little room, or no memory.
+[[nodiscard]] enum file_outcome volume_snapshot_begin(struct volume *volume);
+void volume_snapshot_end(struct volume *volume);
+[[nodiscard]] bool volume_snapshot_is_open(const struct volume *volume);
+[[nodiscard]] uint64_t volume_snapshot_bytes(const struct volume *volume);
+// Reads within its size.  NO_SPACE: more was changed since than there was room for; it can only
+// be ended.
+[[nodiscard]] enum file_outcome volume_snapshot_read(struct volume *volume, uint64_t offset,
+                                                     void *to, uint32_t bytes);
 
 // Reads everything and compares it with itself; `found` is told of what is wrong.  OK: nothing
 // is; CORRUPTED; INPUT_OUTPUT.
