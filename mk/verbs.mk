@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The verbs that people type.
 
-.PHONY: help clean fmt abi run test check test-all model fuzz soak gdb bench bench-accept bench-profile run-smoke run-spawn run-terminal ready
+.PHONY: help clean fmt abi run test check test-all model fuzz soak gdb bench bench-disk bench-accept bench-profile run-smoke run-spawn run-terminal ready
 help: ## Lists what can be made
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { sub(" ", ", ", $$1); \
 		printf "  make %-12s %s\n", $$1, $$2 }' $(wildcard Makefile mk/*.mk) | sort -u
@@ -81,6 +81,9 @@ bench-growth: ready ## Measures how costs grow; fails if one grows faster than t
 	$(Q)$(PYTHON) -B tools/bench/bench.py --growth
 
 WHY ?=
+bench-disk: ready disk ## Measures files on a disk
+	$(Q)$(PYTHON) -B tools/bench/bench.py --disk
+
 bench-accept: ready ## Records the figures that may not grow by over 5 %: make bench-accept WHY='what it is for'
 	$(Q)$(PYTHON) -B tools/bench/bench.py --accept --why '$(WHY)'
 

@@ -4,6 +4,7 @@
 //     bench               measures, and prints which regions were marked
 //     bench peer          the other process of some rows: peer.h
 //     bench growth WHAT   measures how costs grow: growth.h
+//     bench disk          measures files on a disk: files.h
 //     bench hostfs        reads a file of a directory of the host: hostfs.h
 //
 // rows.c has the operations that other systems have too; here are those of capOS alone.
@@ -158,6 +159,11 @@ int main(int argc, char **argv)
     setup_find();
     if (argc > 2 && strcmp(argv[1], "growth") == 0) {
         growth_measure(argv[2]);
+        measure_print();
+        return 0;
+    }
+    if (argc > 1 && strcmp(argv[1], "disk") == 0) {
+        files_measure_disk();
         measure_print();
         return 0;
     }

@@ -106,12 +106,12 @@ def as_options(qemu_arguments):
     return [f'--qemu={argument}' for argument in qemu_arguments]
 
 
-def measure_capos(plugin, program=('bench',), memory_mib=512, wall=False):
-    """Runs a program that marks regions."""
+def measure_capos(plugin, program=('bench',), memory_mib=512, wall=False, more=()):
+    """Runs a program that marks regions, with `more` options of `capos run`."""
     counts = OUT / 'counts.txt'
     counts.unlink(missing_ok=True)
     options = [*as_options(MACHINE), *as_options(plugin_arguments(plugin, counts, wall)),
-               '--mem', str(memory_mib)]
+               '--mem', str(memory_mib), *more]
     for grant in GRANTS:
         options += ['--grant', grant]
     done = capos_run(list(program), *options)
