@@ -13,7 +13,6 @@
 //  3. A watcher ends when its call does, whoever ends it: the endpoint says so.
 #include "tree_parts.h"
 
-#include <capos/loop.h>
 #include <capos/panic.h>
 
 #include <gen/capos/directory.h>
@@ -49,7 +48,7 @@ struct watcher {
     struct tree_node *node;            // a reference
     struct capos_server_call *waiting; // detached; nullptr: answered
     uint64_t version;
-    struct capos_call ended; // Endpoint.watch
+    struct capos_call ended; // of capos_server_watch
 };
 
 static struct capos_server server;
@@ -245,8 +244,8 @@ static void watcher_answer(struct watcher *watcher, uint64_t version)
 static void watch_ended(struct capos_call *ended, void *context)
 {
     struct watcher *watcher = context;
-    if (endpoint_watch_finish(ended, nullptr) != STATUS_OK && watcher->waiting != nullptr)
-        capos_panic("tree: Endpoint.watch failed");
+    if (capos_server_watch_finish(ended, nullptr) != STATUS_OK && watcher->waiting != nullptr)
+        capos_panic("tree: the watch of a call failed");
     if (watcher->waiting != nullptr)
         watcher_answer(watcher, 0);
     struct tree *tree = watcher->tree;
@@ -281,7 +280,7 @@ void tree_watch(struct tree_handle *handle, struct capos_server_call *call, uint
         capos_server_fail(call, STATUS_OVERLOADED, "too many are watching");
         return;
     }
-    if (endpoint_watch_begin(&watcher->ended, endpoint, waiting->call_id) != STATUS_OK) {
+    if (capos_server_watch(waiting, &watcher->ended, watch_ended, watcher) != STATUS_OK) {
         capos_server_fail(waiting, STATUS_OVERLOADED, "too many are watching");
         return;
     }
@@ -290,7 +289,6 @@ void tree_watch(struct tree_handle *handle, struct capos_server_call *call, uint
     watcher->waiting = waiting;
     watcher->version = version;
     watcher_count++;
-    capos_call_on_done(&watcher->ended, watch_ended, watcher);
 }
 
 void tree_changed(struct tree *tree)

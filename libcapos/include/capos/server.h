@@ -76,3 +76,20 @@ capos_serve(capos_cap_id endpoint, const struct capos_server_handlers *handlers,
 // memory of its own, without params and capabilities, and `call` is no more.  nullptr
 // without memory: `call` is as it was.
 [[nodiscard]] struct capos_server_call *capos_server_detach(struct capos_server_call *call);
+
+// Asks to be told when a call ends that was received and is kept, most often one that was
+// detached: it was answered, or nobody waits for it any more, because the client cancelled it or
+// ended, the object was revoked, or the endpoint is gone (Endpoint.watch).  `on_ended` is called
+// from the loop, once, and ends the watch by capos_server_watch_finish; also when the call had
+// ended already.  A kept call that nobody waits for is still to be answered, in vain.
+//
+// `watch` is the caller's storage until then.  A call has one watch at a time.  Doesn't block.
+// STATUS_OVERLOADED: no memory, or no room in the queues; nothing will be told.
+[[nodiscard]] enum status
+capos_server_watch(const struct capos_server_call *call, struct capos_call *watch,
+                   void (*on_ended)(struct capos_call *watch, void *context), void *context);
+
+// Ends the watch.  *out_answered, which may be a null pointer: it was answered; else an answer
+// is in vain.  STATUS_FAILED: the call has another watch.
+[[nodiscard]] enum status capos_server_watch_finish(struct capos_call *watch,
+                                                    bool *out_answered);
