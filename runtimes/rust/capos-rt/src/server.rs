@@ -160,7 +160,7 @@ struct Outgoing {
 
 impl Outgoing {
     /// An exception in place of results.
-    fn failed(call_id: u64, error: &Error, reply: &mut Vec<u64>) -> Self {
+    fn failed(call_id: u64, error: &Error, reply: &mut [u64]) -> Self {
         let status = match error.status() {
             Status::Ok => Status::Failed,
             status if (status as i32) <= Status::InvalidArgument as i32 => status,
@@ -250,7 +250,7 @@ fn release_untaken(call: &Received<'_>) {
 
 /// An answer failed: its client is gone, which is no concern of the server, or waits still,
 /// because it held a capability that isn't the server's to give; then it gets an exception.
-fn refusal(status: Status, sent: Option<Outgoing>, reply: &mut Vec<u64>) -> Option<Outgoing> {
+fn refusal(status: Status, sent: Option<Outgoing>, reply: &mut [u64]) -> Option<Outgoing> {
     let sent = sent?;
     let error = sent.transfers.refused(Error::new(Status::Failed));
     let waits =

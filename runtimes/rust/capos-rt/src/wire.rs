@@ -122,7 +122,7 @@ impl<'m, 'a> Reader<'m, 'a> {
     /// Word `index` of the data section, 0 behind its end.
     #[inline]
     pub fn word(&self, index: usize) -> u64 {
-        if (index + 1) * 8 <= self.data_bytes && self.data % 8 == 0 {
+        if (index + 1) * 8 <= self.data_bytes && self.data.is_multiple_of(8) {
             return self.message.words.get(self.data / 8 + index).copied().unwrap_or(0);
         }
         self.part_of_word(index)
