@@ -1,4 +1,5 @@
-// SPDX-License-Identifier: MIT Devices that are nothing but a way to read and to write:
+// SPDX-License-Identifier: MIT
+// Devices that are nothing but a way to read and to write:
 // /dev/null, zero, full, random and urandom.
 //
 // They give no authority: random numbers are those of the grant "entropy".  A grant called

@@ -1,4 +1,5 @@
-// SPDX-License-Identifier: MIT From libcapos's start to musl's: the block of words that a C
+// SPDX-License-Identifier: MIT
+// From libcapos's start to musl's: the block of words that a C
 // library begins with, argc, argv, envp and the auxiliary vector, made of what the loader left.
 //
 // The stack protector of the C library and of the program takes its random number from

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: MIT Calls on descriptors: reading, writing, seeking, and what else a
-// kind of description may have.
+// SPDX-License-Identifier: MIT
+// Calls on descriptors: reading, writing, seeking, and what else a kind of description may have.
 #include "descriptor.h"
 #include "errno.h"
 
@@ -26,38 +26,46 @@ static long give(struct open_file *file, long result)
     return result;
 }
 
+// The same if it can be read from; nullptr is EBADF in both cases.
+static struct open_file *take_readable(long descriptor)
+{
+    struct open_file *file = take(descriptor);
+    if (file == nullptr ||
+        (file->ops->read != nullptr && (file->flags & O_ACCMODE) != O_WRONLY))
+        return file;
+    (void)give(file, 0);
+    return nullptr;
+}
+
+// The same if it can be written to.
+static struct open_file *take_writable(long descriptor)
+{
+    struct open_file *file = take(descriptor);
+    if (file == nullptr ||
+        (file->ops->write != nullptr && (file->flags & O_ACCMODE) != O_RDONLY))
+        return file;
+    (void)give(file, 0);
+    return nullptr;
+}
+
 static size_t bounded(long byte_count)
 {
     return (size_t)byte_count < BYTES_MAX ? (size_t)byte_count : BYTES_MAX;
 }
 
-static bool is_readable(const struct open_file *file)
-{
-    return file->ops->read != nullptr && (file->flags & O_ACCMODE) != O_WRONLY;
-}
-
-static bool is_writable(const struct open_file *file)
-{
-    return file->ops->write != nullptr && (file->flags & O_ACCMODE) != O_RDONLY;
-}
-
 long call_read(long descriptor, long buffer, long byte_count)
 {
-    struct open_file *file = take(descriptor);
+    struct open_file *file = take_readable(descriptor);
     if (file == nullptr)
         return -EBADF;
-    if (!is_readable(file))
-        return give(file, -EBADF);
     return give(file, file->ops->read(file, (void *)buffer, bounded(byte_count)));
 }
 
 long call_write(long descriptor, long data, long byte_count)
 {
-    struct open_file *file = take(descriptor);
+    struct open_file *file = take_writable(descriptor);
     if (file == nullptr)
         return -EBADF;
-    if (!is_writable(file))
-        return give(file, -EBADF);
     return give(file, file->ops->write(file, (const void *)data, bounded(byte_count)));
 }
 
@@ -102,11 +110,9 @@ static bool pieces_are_valid(const struct posix_iovec *pieces, long count)
 
 long call_readv(long descriptor, long pieces, long count)
 {
-    struct open_file *file = take(descriptor);
+    struct open_file *file = take_readable(descriptor);
     if (file == nullptr)
         return -EBADF;
-    if (!is_readable(file))
-        return give(file, -EBADF);
     if (!pieces_are_valid((const struct posix_iovec *)pieces, count))
         return give(file, -EINVAL);
     return give(file, each(file, (const struct posix_iovec *)pieces, count, read_piece));
@@ -114,11 +120,9 @@ long call_readv(long descriptor, long pieces, long count)
 
 long call_writev(long descriptor, long pieces, long count)
 {
-    struct open_file *file = take(descriptor);
+    struct open_file *file = take_writable(descriptor);
     if (file == nullptr)
         return -EBADF;
-    if (!is_writable(file))
-        return give(file, -EBADF);
     if (!pieces_are_valid((const struct posix_iovec *)pieces, count))
         return give(file, -EINVAL);
     return give(file, each(file, (const struct posix_iovec *)pieces, count, write_piece));
@@ -126,11 +130,9 @@ long call_writev(long descriptor, long pieces, long count)
 
 long call_pread64(long descriptor, long buffer, long byte_count, long offset)
 {
-    struct open_file *file = take(descriptor);
+    struct open_file *file = take_readable(descriptor);
     if (file == nullptr)
         return -EBADF;
-    if (!is_readable(file))
-        return give(file, -EBADF);
     if (file->ops->read_at == nullptr)
         return give(file, file->ops->type == S_IFDIR ? -EISDIR : -ESPIPE);
     if (offset < 0)
@@ -141,11 +143,9 @@ long call_pread64(long descriptor, long buffer, long byte_count, long offset)
 
 long call_pwrite64(long descriptor, long data, long byte_count, long offset)
 {
-    struct open_file *file = take(descriptor);
+    struct open_file *file = take_writable(descriptor);
     if (file == nullptr)
         return -EBADF;
-    if (!is_writable(file))
-        return give(file, -EBADF);
     if (file->ops->write_at == nullptr)
         return give(file, -ESPIPE);
     if (offset < 0)

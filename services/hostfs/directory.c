@@ -708,18 +708,10 @@ static void on_info(void *context, struct capos_server_call *call)
 
 static void on_read_only(void *context, struct capos_server_call *call)
 {
-    struct worker *worker = context;
-    capos_cap_id cap;
-    struct node *node = called_node(call, NODE_DIRECTORY);
-    if (node == nullptr)
+    struct capos_transfer transfer;
+    if (!called_narrowed(context, call, NODE_DIRECTORY, INTERFACE_READ_ONLY_DIRECTORY,
+                         &transfer))
         return;
-    enum status status = object_mint(node, INTERFACE_READ_ONLY_DIRECTORY, &cap);
-    node_put(worker->exchange, node);
-    if (status != STATUS_OK) {
-        fail_memory(call);
-        return;
-    }
-    struct capos_transfer transfer = capos_transfer_move(cap);
     directory_read_only_reply(call, &(struct directory_read_only_results){.directory = 0},
                               &transfer, 1);
 }

@@ -331,18 +331,9 @@ static void on_set_attributes(void *context, struct capos_server_call *call,
 
 static void on_read_only(void *context, struct capos_server_call *call)
 {
-    struct worker *worker = context;
-    capos_cap_id cap;
-    struct node *node = called_node(call, NODE_FILE);
-    if (node == nullptr)
+    struct capos_transfer transfer;
+    if (!called_narrowed(context, call, NODE_FILE, INTERFACE_READ_ONLY_FILE, &transfer))
         return;
-    enum status status = object_mint(node, INTERFACE_READ_ONLY_FILE, &cap);
-    node_put(worker->exchange, node);
-    if (status != STATUS_OK) {
-        fail_memory(call);
-        return;
-    }
-    struct capos_transfer transfer = capos_transfer_move(cap);
     file_read_only_reply(call, &(struct file_read_only_results){.file = 0}, &transfer, 1);
 }
 

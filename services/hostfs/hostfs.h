@@ -30,6 +30,11 @@ extern const struct file_buffer_server_ops buffer_ops;
 
 // The node of the object that is called, as of that kind.  nullptr: the call has failed.
 [[nodiscard]] struct node *called_node(struct capos_server_call *call, enum node_kind kind);
+// A narrower object of the node that is called, to be moved into the answer.  False: the call has
+// failed.
+[[nodiscard]] bool called_narrowed(struct worker *worker, struct capos_server_call *call,
+                                   enum node_kind kind, uint64_t interface_id,
+                                   struct capos_transfer *out_transfer);
 // The node of an object of ours that came with a call; nullptr: it isn't ours, or not of that
 // kind.  *out_interface is the object's interface.
 [[nodiscard]] struct node *given_node(struct capos_server_call *call, uint32_t index,

@@ -67,6 +67,23 @@ struct node *called_node(struct capos_server_call *call, enum node_kind kind)
     return nullptr;
 }
 
+bool called_narrowed(struct worker *worker, struct capos_server_call *call, enum node_kind kind,
+                     uint64_t interface_id, struct capos_transfer *out_transfer)
+{
+    capos_cap_id cap;
+    struct node *node = called_node(call, kind);
+    if (node == nullptr)
+        return false;
+    enum status status = object_mint(node, interface_id, &cap);
+    node_put(worker->exchange, node);
+    if (status != STATUS_OK) {
+        fail_memory(call);
+        return false;
+    }
+    *out_transfer = capos_transfer_move(cap);
+    return true;
+}
+
 struct node *given_node(struct capos_server_call *call, uint32_t index, enum node_kind kind,
                         uint64_t *out_interface)
 {

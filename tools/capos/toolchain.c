@@ -1,4 +1,5 @@
-// SPDX-License-Identifier: MIT Owns how C becomes a program for capOS: clang with the flags
+// SPDX-License-Identifier: MIT
+// Owns how C becomes a program for capOS: clang with the flags
 // that the build wrote to build/user/cc.flags, then lld with build/user/ld.flags, libcapos and
 // clang's builtins; or the same of build/libc, with the C library.  The build is the only place
 // where those flags are spelled out. Tested by tests/cli.
